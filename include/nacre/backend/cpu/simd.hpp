@@ -1,0 +1,72 @@
+// The instruction set of this process, and code compiled for it without any -march flag.
+//
+//   isa()          avx512, avx2 or baseline: chosen once by cpuid, lowered (never raised) by the environment
+//                  variable NACRE_ISA or by set_isa.
+//   simd::run(f)   calls f() out of a function compiled for isa(): f and all it calls are inlined there and its
+//                  loops are vectorised at that width. f is a lambda over plain loops, called once per block of
+//                  work (say >= 1000 elements), never once per element; it must not call through a pointer.
+//
+// The widths do the same arithmetic: no contraction to FMA, no reassociation. Sums must fix their own order.
+// GNU C++ vectorises inside run at -O2 as it would at -O3. Tested in tests/backend/cpu/simd.cpp.
+#pragma once
+
+#include <nacre/core/config.hpp>
+
+#if defined(__x86_64__)
+#define NACRE_X86 1
+#else
+#define NACRE_X86 0
+#endif
+
+namespace nacre::backend {
+
+enum class Isa { baseline, avx2, avx512 };
+
+NACRE_INLINE Isa isa();
+NACRE_INLINE void set_isa(Isa wanted);  // at most what the CPU has. Not while work is running.
+inline const char* isa_name(Isa i) { return i == Isa::avx512 ? "avx512" : i == Isa::avx2 ? "avx2" : "baseline"; }
+inline const char* isa_name() { return isa_name(isa()); }
+
+namespace simd {
+
+#if defined(__clang__)
+#define NACRE_LOOPS gnu::flatten, gnu::noinline
+#define NACRE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2"
+#else
+#define NACRE_LOOPS gnu::flatten, gnu::noinline, gnu::optimize("O3", "fp-contract=off")
+#define NACRE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2,prefer-vector-width=512"
+#endif
+#define NACRE_AVX2 "avx2,fma,bmi2"
+
+template <class F>
+[[NACRE_LOOPS]] void run_baseline(const F& f) {
+  f();
+}
+#if NACRE_X86
+template <class F>
+[[NACRE_LOOPS, gnu::target(NACRE_AVX2)]] void run_avx2(const F& f) {
+  f();
+}
+template <class F>
+[[NACRE_LOOPS, gnu::target(NACRE_AVX512)]] void run_avx512(const F& f) {
+  f();
+}
+#endif
+#undef NACRE_LOOPS
+
+template <class F>
+void run(const F& f) {
+#if NACRE_X86
+  Isa i = isa();
+  if (i == Isa::avx512) return run_avx512(f);
+  if (i == Isa::avx2) return run_avx2(f);
+#endif
+  run_baseline(f);
+}
+
+}  // namespace simd
+}  // namespace nacre::backend
+
+#if NACRE_DEFINITIONS
+#include <nacre/backend/cpu/simd_impl.hpp>
+#endif
