@@ -1,0 +1,86 @@
+// batch_norm: y = weight (x - mean) / sqrt(var + eps) + bias, per channel (the last extent; any rank >= 2).
+//
+//   training   mean, var over all rows of the batch; the running statistics move by `momentum` (PyTorch's rule:
+//              running = (1 - momentum) running + momentum batch, the variance unbiased)
+//   otherwise  mean, var are the running statistics: one affine map per channel
+//
+// Backward keeps x, mean and 1/std:  with r = 1/std, s1 = sum gy, s2 = sum gy (x - mean), n rows
+//   gx = weight r (gy - s1 / n - (x - mean) r^2 s2 / n),  gweight = r s2,  gbias = s1
+// Ioffe & Szegedy, 2015. Throws nacre::Error. Tested in tests/ops/batchnorm.cpp.
+#pragma once
+
+#include <nacre/backend/cpu/norm.hpp>
+#include <nacre/ops/elementwise.hpp>
+
+namespace nacre {
+
+struct BatchNormOptions {
+  double momentum = 0.1, eps = 1e-5;
+};
+
+namespace detail {
+
+struct Affine {
+  template <class A> NACRE_HD A operator()(A x, A scale, A shift) const { return x * scale + shift; }
+};
+struct BatchNormGrad {  // gy scale + x slope + shift
+  template <class A> NACRE_HD A operator()(A gy, A x, A scale, A slope, A shift) const { return gy * scale + (x * slope + shift); }
+};
+
+}  // namespace detail
+
+template <class T, class D>
+Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, const State<T, D>& running_mean,
+                     const State<T, D>& running_var, BatchNormOptions o = {}) {
+  using backend::PerCol, backend::map;
+  i64 rows = x.shape().rows(), cols = x.shape().cols();
+  check(x.shape().rank() >= 2 && weight.value().size() == cols && bias.value().size() == cols &&
+            running_mean.value().size() == cols && running_var.value().size() == cols,
+        "batch_norm", [&] {
+          return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
+                 ", running_mean " + running_mean.shape().str() + "; need one value for each of x's channels (last extent)";
+        });
+  bool training = x.training();
+  check(!training || rows > 1, "batch_norm", [&] {
+    return "x is " + x.shape().str() + ": batch statistics need more than one value a channel; use a larger batch";
+  });
+  Tensor<T, D> mean({cols}), rstd({cols}), scale({cols}), shift({cols});
+  if (training) {
+    Tensor<T, D> var({cols}), rm = running_mean.shared(), rv = running_var.shared();
+    backend::moments_cols(D{}, x.value().data(), rows, cols, mean.data(), var.data());
+    T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
+    for (i64 c = 0; c < cols; ++c) {
+      rm[c] = (1 - m) * rm[c] + m * mean[c];
+      rv[c] = (1 - m) * rv[c] + m * var[c] * unbias;
+      rstd[c] = 1 / std::sqrt(var[c] + static_cast<T>(o.eps));
+    }
+  } else {
+    mean.copy_from(running_mean.value());
+    for (i64 c = 0; c < cols; ++c) rstd[c] = 1 / std::sqrt(running_var.value()[c] + static_cast<T>(o.eps));
+  }
+  for (i64 c = 0; c < cols; ++c) {
+    scale[c] = weight.value()[c] * rstd[c];
+    shift[c] = bias.value()[c] - mean[c] * scale[c];
+  }
+  Tensor<T, D> y(x.shape());
+  map(D{}, detail::Affine{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()), PerCol<T>{scale.data()},
+      PerCol<T>{shift.data()});
+  return make_op("batch_norm", y, [=, nx = x.node(), nw = weight.node(), nb = bias.node(), vx = x.value()](const Tensor<T, D>& gy) {
+    Tensor<T, D> s1({cols}), s2({cols});
+    backend::dot_cols(D{}, gy.data(), vx.data(), mean.data(), rows, cols, s1.data(), s2.data());
+    if (auto g = gradient_of(nx)) {
+      Tensor<T, D> slope({cols}), offset({cols});
+      T n = static_cast<T>(rows);
+      for (i64 c = 0; c < cols; ++c) {
+        slope[c] = training ? -scale[c] * rstd[c] * rstd[c] * s2[c] / n : T(0);
+        offset[c] = training ? -scale[c] * s1[c] / n - slope[c] * mean[c] : T(0);
+      }
+      map(D{}, detail::BatchNormGrad{}, g.data(), rows, cols, g.into, detail::dense(gy), detail::dense(vx),
+          PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
+    }
+    if (auto g = gradient_of(nw)) map(D{}, math::Mul{}, g.data(), 1, cols, g.into, detail::dense(s2), detail::dense(rstd));
+    if (auto g = gradient_of(nb)) map(D{}, backend::Identity{}, g.data(), 1, cols, g.into, detail::dense(s1));
+  }, x, weight, bias);
+}
+
+}  // namespace nacre

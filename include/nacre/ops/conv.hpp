@@ -1,0 +1,47 @@
+// conv2d: y[n, p, q, o] = sum over kh, kw, i of x[n, p s + kh d - pad, q s + kw d - pad, i] w[o, kh, kw, i].
+//
+//   x [N, H, W, C], w [O, KH, KW, C / groups], y [N, OH, OW, O],  OH = (H + 2 pad - d (KH - 1) - 1) / stride + 1
+//
+// Backward keeps x and w. The algorithm (implicit im2col over the GEMM kernel, or another) is chosen behind
+// backend::conv2d by the shape alone. A bias, where wanted, is `conv2d(...) + bias`.
+// Throws nacre::Error. Tested in tests/ops/conv.cpp.
+#pragma once
+
+#include <nacre/backend/cpu/conv.hpp>
+#include <nacre/ops/elementwise.hpp>
+
+namespace nacre {
+
+struct ConvOptions {
+  i64 stride = 1, padding = 0, dilation = 1, groups = 1;
+};
+
+template <class T, class D>
+Var<T, D> conv2d(const Var<T, D>& x, const Var<T, D>& w, ConvOptions o = {}) {
+  check(x.shape().rank() == 4 && w.shape().rank() == 4, "conv2d", [&] {
+    return "needs x [N, H, W, C] and w [O, KH, KW, C / groups], got x " + x.shape().str() + ", w " + w.shape().str();
+  });
+  check(o.stride >= 1 && o.padding >= 0 && o.dilation >= 1 && o.groups >= 1, "conv2d", [&] {
+    return "stride " + std::to_string(o.stride) + ", padding " + std::to_string(o.padding) + ", dilation " +
+           std::to_string(o.dilation) + ", groups " + std::to_string(o.groups) + "; need at least 1, 0, 1, 1";
+  });
+  check(w.dim(3) * o.groups == x.dim(3) && w.dim(0) % o.groups == 0, "conv2d", [&] {
+    return "channels differ: x is " + x.shape().str() + ", w is " + w.shape().str() + ", groups " +
+           std::to_string(o.groups) + "; need x's C == groups * w's last extent and O a multiple of groups";
+  });
+  Window2d g{.n = x.dim(0), .h = x.dim(1), .w = x.dim(2), .c = x.dim(3), .o = w.dim(0), .kh = w.dim(1), .kw = w.dim(2),
+             .stride_h = o.stride, .stride_w = o.stride, .pad_h = o.padding, .pad_w = o.padding,
+             .dilation_h = o.dilation, .dilation_w = o.dilation, .groups = o.groups};
+  check(g.kh >= 1 && g.kw >= 1 && g.oh() >= 1 && g.ow() >= 1, "conv2d", [&] {
+    return "the window does not fit: x is " + x.shape().str() + ", w is " + w.shape().str() + ", padding " +
+           std::to_string(o.padding) + "; need an output of at least one pixel";
+  });
+  Tensor<T, D> y({g.n, g.oh(), g.ow(), g.o});
+  backend::conv2d(D{}, g, x.value().data(), w.value().data(), y.data());
+  return make_op("conv2d", y, [g, nx = x.node(), nw = w.node(), vx = x.value(), vw = w.value()](const Tensor<T, D>& gy) {
+    if (auto d = gradient_of(nx)) backend::conv2d_grad_input(D{}, g, vw.data(), gy.data(), d.data(), d.into);
+    if (auto d = gradient_of(nw)) backend::conv2d_grad_weight(D{}, g, vx.data(), gy.data(), d.data(), d.into);
+  }, x, w);
+}
+
+}  // namespace nacre
