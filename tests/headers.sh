@@ -33,8 +33,7 @@ check() {
 }
 export -f check
 
-cd "$include"
-find nacre -name '*.hpp' | sort >"$scratch/headers"
+find "$include" -name '*.hpp' -printf '%P\n' | sort >"$scratch/headers"
 xargs -P "$(nproc)" -I{} bash -c 'check {}' <"$scratch/headers" && failed=0 || failed=1
 echo "$(wc -l <"$scratch/headers") headers checked"
 exit $failed

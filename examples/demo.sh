@@ -1,0 +1,34 @@
+#!/usr/bin/env bash
+# From nothing to a page: installs what is missing (Debian packages only), builds the program, trains an encoder by PIRL on
+# Fashion-MNIST, probes it against an untrained encoder and against raw pixels, and writes report.html.
+#
+#   ./examples/demo.sh [RUN]      RUN is the directory of the run (default: runs/demo); interrupted, it goes on from there
+set -euo pipefail
+run=$(realpath -m "${1:-$(dirname "${BASH_SOURCE[0]}")/../runs/demo}")
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+started=$SECONDS
+
+bash tests/deps.sh g++ cmake ninja-build libeigen3-dev libtbb-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev \
+  libcli11-dev dataset-fashion-mnist
+
+mkdir -p build
+if ! { cmake --preset release && cmake --build --preset release --target nacre; } >build/demo.log 2>&1; then
+  tail -n 40 build/demo.log >&2
+  echo "demo.sh: the build failed; all of it is in $PWD/build/demo.log" >&2
+  exit 1
+fi
+echo "built in $((SECONDS - started)) s"
+
+nacre=build/release/nacre
+if [ -e "$run/checkpoint.safetensors" ]; then
+  "$nacre" pretrain --out "$run" --resume
+else
+  "$nacre" pretrain --method pirl --data fashion-mnist --out "$run" \
+    --model resnet18 --width 16 --stem cifar --image-size 28 --epochs 4 --batch 128 --lr 0.06 --weight-decay 5e-4 \
+    --temperature 0.1 --negatives 4096 --lambda 0.5 --seed 1
+fi
+"$nacre" probe --run "$run"
+"$nacre" report "$run" --out "$run/report.html"
+
+echo
+echo "The page: $run/report.html   (all of it: $((SECONDS - started)) s)"
