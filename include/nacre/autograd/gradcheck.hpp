@@ -10,6 +10,7 @@
 
 #include <nacre/autograd/var.hpp>
 
+#include <algorithm>
 #include <cmath>
 
 namespace nacre {
