@@ -1,0 +1,76 @@
+// The PIRL loss: both views of an image are pulled to its row of the memory bank and away from other rows.
+//
+//   L = lambda NCE(m_i, patches_i) + (1 - lambda) NCE(m_i, image_i)        image, patches [B, D] unit rows
+//
+// NCE in one of the three forms of losses/nce.hpp; lambda = 0 is instance discrimination (NPID). Both terms use
+// the same negatives. The two views meet only through the bank, which the paper found to be what makes training
+// converge. With one-sided repulsion a constant embedding costs log(K + 1): it is no minimum.
+// Misra & van der Maaten, "Self-supervised learning of pretext-invariant representations", 2020.
+// Tested in tests/losses/pirl.cpp against tests/golden/pirl_tiny.safetensors.
+#pragma once
+
+#include <nacre/bank/memory_bank.hpp>
+#include <nacre/bank/negatives.hpp>
+#include <nacre/losses/nce.hpp>
+#include <nacre/ops/matmul.hpp>
+#include <nacre/ops/similarity.hpp>
+
+namespace nacre::losses {
+
+struct PirlOptions {
+  double lambda = 0.5;
+  double temperature = 0.07;
+  NceForm form = NceForm::info_nce;
+  NegativesOptions negatives;
+};
+
+template <class T>
+struct PirlTerms {
+  Var<T> loss, patches, image;  // patches is empty when lambda is 0
+};
+
+// negatives [B, K] per sample or [K] shared: rows of the bank. z: Z of the form nce_constant, a value <= 0 is
+// replaced by the one of the first scores seen (the patches').
+template <class T>
+PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const MemoryBank<T>& bank, const Tensor<i64>& index,
+                  const Tensor<i64>& negatives, const PirlOptions& o, double& z) {
+  check(o.lambda >= 0 && o.lambda <= 1, "pirl", [&] { return "lambda " + std::to_string(o.lambda) + " is not between 0 and 1"; });
+  check(image.shape().rank() == 2 && image.dim(0) == index.size() && image.dim(1) == bank.dim(), "pirl", [&] {
+    return "image is " + image.shape().str() + ", index " + index.shape().str() + ", bank rows " + bank.rows().shape().str() +
+           "; need one unit row per index, as long as the bank's";
+  });
+  check(o.lambda == 0 || (patches.node() && patches.shape() == image.shape()), "pirl", [&] {
+    return "patches must be " + image.shape().str() + " like image" + (patches.node() ? ", got " + patches.shape().str() : "");
+  });
+  Var<T> own(bank.gather(index));
+  bool shared = negatives.rank() == 1;
+  Var<T> shared_rows(shared ? bank.gather(negatives) : Tensor<T>());
+  auto term = [&](const Var<T>& v) {
+    Var<T> positive = row_dot(v, own);
+    Var<T> negative = shared ? matmul(v, shared_rows, {.transpose_b = true}) : gathered_dot(v, bank.rows(), negatives);
+    if (o.form == NceForm::nce_constant && z <= 0) z = nce_z(positive.value(), negative.value(), o.temperature, bank.size());
+    NceOptions nce_options{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.size()};
+    return shared && o.negatives.exclude_self ? nce(positive, negative, nce_options, negatives, index)
+                                              : nce(positive, negative, nce_options);
+  };
+  PirlTerms<T> t;
+  if (o.lambda > 0) t.patches = term(patches);
+  t.image = term(image);
+  t.loss = o.lambda > 0 ? t.patches * o.lambda + t.image * (1 - o.lambda) : t.image;
+  return t;
+}
+
+// What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
+// InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, where c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
+// A loss that stays at log(K + 1) tells nothing apart.
+inline double expected_initial_loss(const PirlOptions& o, i64 dim) {
+  double kappa = 1 / o.temperature, c = 1, t = 1;
+  for (int i = 0; i < 200; ++i) {
+    t *= kappa * kappa / 4 / ((i + 1) * (static_cast<double>(dim) / 2 + i));
+    c += t;
+  }
+  double base = std::log(static_cast<double>(o.negatives.count) * c);
+  return o.form == NceForm::info_nce ? base : base + 1;
+}
+
+}  // namespace nacre::losses

@@ -1,0 +1,102 @@
+// PIRL: an encoder that maps an image and its shuffled patches to the same point.
+//
+//   image   [B, S, S, C]     -> encoder -> image head              -> unit row [B, dim]
+//   patches [B, 9, P, P, C]  -> encoder -> jigsaw head (nine rows) -> unit row [B, dim]
+//   loss = losses::pirl(image, patches, bank)       after the step: bank row <- moving average of the image's row
+//
+// The encoder runs on the images, then on all patches at once. Heads are dropped after training. lambda = 0 is
+// NPID (Wu et al., 2018): the patch branch is not run at all.
+// Misra & van der Maaten, 2020. Tested in tests/methods/pirl.cpp.
+#pragma once
+
+#include <nacre/data/loader.hpp>
+#include <nacre/losses/pirl.hpp>
+#include <nacre/models/heads.hpp>
+#include <nacre/models/resnet.hpp>
+#include <nacre/ops/normalize.hpp>
+
+namespace nacre::methods {
+
+struct PirlOptions : losses::PirlOptions {
+  models::ResNetOptions encoder;
+  i64 dim = 128;                 // of the embedding
+  bool mlp_head = false;         // a hidden layer in the image head, as in VISSL's better recipe
+  double bank_momentum = 0.5;    // weight of a row's past
+};
+
+template <class T>
+struct Pirl {
+  PirlOptions options;
+  models::ResNet<T> encoder;
+  models::ImageHead<T> head_image;
+  models::JigsawHead<T> head_jigsaw;
+  MemoryBank<T> bank;
+  State<double> z{Tensor<double>::zeros({1})};  // Z of nce_constant, 0 until the first batch
+
+  struct Output {
+    Var<T> image, patches;  // unit rows [B, dim]; patches is empty when lambda is 0
+  };
+
+  // bank_rows: the number of training images. The bank starts with random rows; see encode_bank.
+  Pirl(const PirlOptions& o, i64 bank_rows, Key key)
+      : options(o), encoder(o.encoder, key.fold("encoder")),
+        head_image(encoder.features(), o.dim, o.mlp_head, key.fold("head_image")),
+        head_jigsaw(encoder.features(), o.dim, 9, key.fold("head_jigsaw")),
+        bank(bank_rows, o.dim, key, o.bank_momentum) {}
+
+  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head_image(encoder(images))); }
+
+  Output operator()(Tape& tape, const Tensor<T>& images, const Tensor<T>& patches) const {
+    Output out;
+    out.image = embed_image(constant(tape, images));
+    if (options.lambda > 0) {
+      const Shape& s = patches.shape();
+      check(s.rank() == 5 && s[1] == 9, "pirl", [&] { return "patches are " + s.str() + "; need [B, 9, P, P, C]"; });
+      Var<T> features = encoder(constant(tape, patches.reshape({s[0] * 9, s[2], s[3], s[4]})));
+      out.patches = l2_normalize(head_jigsaw(features));
+    }
+    return out;
+  }
+
+  // One batch to its loss, negatives drawn from the tape's key. Keeps the image rows for after_step.
+  losses::PirlTerms<T> loss(Tape& tape, const data::Batch& batch) {
+    Output out = (*this)(tape, batch.image, batch.patches);
+    newest_ = out.image.value();
+    Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), options.negatives, tape.next_key());
+    return losses::pirl(out.image, out.patches, bank, batch.index, negatives, options, z.value()[0]);
+  }
+
+  void after_step(const data::Batch& batch) { bank.update(batch.index, newest_); }
+  const Tensor<T>& newest() const { return newest_; }  // image rows of the last batch, for the monitors
+
+  static void visit(auto& self, auto&& f) {
+    f("encoder", self.encoder);
+    f("head_image", self.head_image);
+    f("head_jigsaw", self.head_jigsaw);
+    f("bank", self.bank);
+    f("z", self.z);
+  }
+
+ private:
+  Tensor<T> newest_;
+};
+
+// Fills the bank with the embeddings of the untrained encoder: one forward pass over the images, unaugmented,
+// with batch statistics. image(begin, end) -> [end - begin, S, S, C]. Ours, not the paper's: on a short budget it
+// decides the result (README, learning curves).
+template <class T, class F>
+void encode_bank(Pirl<T>& pirl, F&& image, i64 chunk = 256) {
+  Pirl<T> untrained = pirl;  // running statistics of the original stay as they are
+  i64 n = pirl.bank.size();
+  for (i64 begin = 0; begin < n;) {
+    i64 end = begin + chunk;
+    if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise
+    Tape tape(Mode::train, {}, Record::no);
+    Tensor<i64> index({end - begin});
+    for (i64 i = begin; i < end; ++i) index[i - begin] = i;
+    pirl.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
+    begin = end;
+  }
+}
+
+}  // namespace nacre::methods
