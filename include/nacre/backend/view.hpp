@@ -39,4 +39,11 @@ struct Scalar {
   NACRE_HD T operator()(i64, i64) const { return value; }
 };
 
+struct Identity {
+  template <class A>
+  NACRE_HD A operator()(A x) const {
+    return x;
+  }
+};
+
 }  // namespace nacre::backend

@@ -168,5 +168,22 @@ struct Div {
   template <class A> NACRE_HD A grad_b(A a, A b, A gy) const { return -gy * a / (b * b); }
 };
 
+// The derivatives as functions of their own, for `map`.
+template <class F>
+struct GradOf {
+  F f;
+  template <class A> NACRE_HD A operator()(A kept, A gy) const { return f.grad(kept, gy); }
+};
+template <class F>
+struct GradA {
+  F f;
+  template <class A> NACRE_HD A operator()(A a, A b, A gy) const { return f.grad_a(a, b, gy); }
+};
+template <class F>
+struct GradB {
+  F f;
+  template <class A> NACRE_HD A operator()(A a, A b, A gy) const { return f.grad_b(a, b, gy); }
+};
+
 }  // namespace math
 }  // namespace nacre

@@ -7,11 +7,13 @@
 
 #include <nacre/core/config.hpp>
 
-#include <bit>
 #include <cmath>
 #include <limits>
 
 namespace nacre::scalar {
+
+template <class A>
+inline constexpr A infinity = std::numeric_limits<A>::infinity();  // a constant: device code may read it
 
 NACRE_HD inline float exp(float x) {
   float clipped = x < -87.33654f ? -87.33654f : (x > 88.72283f ? 88.72283f : x);
@@ -27,9 +29,9 @@ NACRE_HD inline float exp(float x) {
   p = p * r * r + r + 1.0f;
   // 2^n in two factors: n = 128 would overflow one
   int k = static_cast<int>(n), half = k / 2;
-  float y = p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((k - half + 127) << 23);
+  float y = p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (k - half + 127) << 23);
   y = x < -87.33654f ? 0.0f : y;
-  y = x > 88.72283f ? std::numeric_limits<float>::infinity() : y;
+  y = x > 88.72283f ? infinity<float> : y;
   return x != x ? x : y;
 }
 NACRE_HD inline double exp(double x) { return std::exp(x); }

@@ -17,21 +17,7 @@ namespace nacre {
 
 namespace detail {
 
-template <class F>
-struct GradOf {
-  F f;
-  template <class A> NACRE_HD A operator()(A kept, A gy) const { return f.grad(kept, gy); }
-};
-template <class F>
-struct GradA {
-  F f;
-  template <class A> NACRE_HD A operator()(A a, A b, A gy) const { return f.grad_a(a, b, gy); }
-};
-template <class F>
-struct GradB {
-  F f;
-  template <class A> NACRE_HD A operator()(A a, A b, A gy) const { return f.grad_b(a, b, gy); }
-};
+using math::GradOf, math::GradA, math::GradB;
 
 template <class T, class D>
 backend::Dense<T> dense(const Tensor<T, D>& x) {

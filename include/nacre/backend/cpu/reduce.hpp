@@ -97,11 +97,4 @@ void reduce_all(Cpu, R, const F& f, T* y, i64 n, Into into, const V&... v) {
   y[0] = static_cast<T>(into == Into::assign ? a : a + static_cast<A>(y[0]));
 }
 
-struct Identity {
-  template <class A>
-  NACRE_HD A operator()(A x) const {
-    return x;
-  }
-};
-
 }  // namespace nacre::backend
