@@ -19,5 +19,5 @@ else
 fi
 
 cmake --preset ci -DNACRE_CUDA=$cuda
-cmake --build --preset ci
+cmake --build --preset ci -- -k 0
 ctest --preset ci -j "$(nproc)"
