@@ -4,7 +4,8 @@
 #   header-only   with Eigen in the include path
 #   compiled      (NACRE_COMPILED) without it, and without reading one file of oneTBB, zlib, libpng or libjpeg
 #
-# Headers named *_impl.hpp belong to the library alone and are checked in the first mode only.
+# Headers named *_impl.hpp belong to the library alone and are checked in the first mode only; *_body.hpp are fragments
+# that another header includes several times, and are checked there.
 set -euo pipefail
 include=$1 eigen=$2
 shift 2
@@ -33,7 +34,7 @@ check() {
 }
 export -f check
 
-find "$include" -name '*.hpp' -printf '%P\n' | sort >"$scratch/headers"
+find "$include" -name '*.hpp' ! -name '*_body.hpp' -printf '%P\n' | sort >"$scratch/headers"
 xargs -P "$(nproc)" -I{} bash -c 'check {}' <"$scratch/headers" && failed=0 || failed=1
 echo "$(wc -l <"$scratch/headers") headers checked"
 exit $failed

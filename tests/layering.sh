@@ -19,6 +19,10 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
     rank["train"] = layers + 3
   }
   function wrong(what) { printf "include/nacre/%s:%d: %s\n", FILENAME, FNR, what; ++errors }
+  # A fragment, included several times with other macros, has no #pragma once and is named *_body.hpp.
+  function finish() {
+    if (once == (file ~ /_body\.hpp$/)) { printf "include/nacre/%s: #pragma once, or the name *_body.hpp\n", file; ++errors }
+  }
   FNR == 1 {
     ++files
     folder = FILENAME; top = !sub(/\/.*/, "", folder)
@@ -26,6 +30,9 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
     if (!top && !(folder in rank)) wrong("folder " folder " has no place in the order")
     if ($0 !~ /^\/\/ ./) wrong("does not open with a comment that says what it is")
   }
+  FNR == 1 && file { finish() }
+  FNR == 1 { file = FILENAME; once = 0 }
+  /^#pragma once/ { once = 1 }
   FNR == 401 { wrong("more than 400 lines: it is two ideas") }
   /^[ \t]*#[ \t]*include/ {
     target = $0
@@ -49,6 +56,7 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
     }
   }
   END {
+    if (file) finish()
     if (files == 0) { print "no headers found"; exit 1 }
     printf "%d headers, %d violations\n", files, errors
     exit errors > 0
