@@ -5,7 +5,7 @@
 #   ./examples/demo.sh [RUN]      RUN is the directory of the run (default: runs/demo); interrupted, it goes on from there
 set -euo pipefail
 run=$(realpath -m "${1:-$(dirname "${BASH_SOURCE[0]}")/../runs/demo}")
-cd "$(dirname "${BASH_SOURCE[0]}")/.."
+cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 started=$SECONDS
 
 bash tests/deps.sh g++ cmake ninja-build libeigen3-dev libtbb-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev \
