@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
-# From nothing to a page: installs what is missing (Debian packages only), builds the program, trains an encoder by PIRL on
-# Fashion-MNIST, probes it against an untrained encoder and against raw pixels, and writes report.html.
+# From nothing to a page: installs what is missing (Debian packages only), builds the program, trains an encoder by
+# PIRL on Fashion-MNIST, probes it against an untrained encoder and against raw pixels, and writes report.html.
 #
-#   ./examples/demo.sh [RUN]      RUN is the directory of the run (default: runs/demo); interrupted, it goes on from there
+#   ./examples/demo.sh [RUN]      RUN: the directory of the run (default runs/demo); interrupted, it goes on from there
 set -euo pipefail
 run=$(realpath -m "${1:-$(dirname "${BASH_SOURCE[0]}")/../runs/demo}")
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."

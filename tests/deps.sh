@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # deps.sh PACKAGE...: installs the Debian packages that are missing.
-# Does nothing, and needs no network, when all are here. Installs as root or by `sudo -n`; else says what to type and exits 2.
+# Does nothing, and needs no network, when all are here. Installs as root or by `sudo -n`; else says what to type and
+# exits 2.
 set -euo pipefail
 
 missing=()
@@ -27,7 +28,9 @@ fi
 echo "installing ${missing[*]}"
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
-apt() { "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1; }
+apt() {
+  "${root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get -qq -o DPkg::Lock::Timeout=300 "$@" </dev/null >>"$log" 2>&1
+}
 if ! { apt update || true; apt install -y --no-install-recommends "${missing[@]}"; }; then
   tail -n 20 "$log" >&2
   echo "deps.sh: apt-get could not install ${missing[*]}" >&2

@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
 # layering.sh INCLUDE_DIR: the rules of the include tree, read from the files themselves.
 #
-#   core <- math <- backend <- autograd <- ops <- nn <- { models losses pretext bank data optim io eval dist } <- methods <- train
+#   core <- math <- backend <- autograd <- ops <- nn
+#     <- { models losses pretext bank data optim io eval dist } <- methods <- train
 #
-# A header includes its own folder and folders to its left; data and io never include autograd or ops, nor what stands on
-# them. Umbrellas at the top (nacre.hpp, eigen.hpp) may include anything. Library headers stay in their quarantine;
-# a header has at most 400 lines and opens with a comment.
+# A header includes its own folder and folders to its left; data and io never include autograd, ops or nn. Umbrellas at
+# the top (nacre.hpp, eigen.hpp) may include anything. Library headers stay in their quarantine; a header has at most 400
+# lines and opens with a comment.
 set -euo pipefail
 cd "$1/nacre"
 
@@ -21,7 +22,9 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
   function wrong(what) { printf "include/nacre/%s:%d: %s\n", FILENAME, FNR, what; ++errors }
   # A fragment, included several times with other macros, has no #pragma once and is named *_body.hpp.
   function finish() {
-    if (once == (file ~ /_body\.hpp$/)) { printf "include/nacre/%s: #pragma once, or the name *_body.hpp\n", file; ++errors }
+    if (once != (file ~ /_body\.hpp$/)) return
+    printf "include/nacre/%s: #pragma once, or the name *_body.hpp\n", file
+    ++errors
   }
   FNR == 1 {
     ++files
@@ -42,8 +45,10 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
     if (target ~ /^(iostream|regex|format|mdspan)$/) wrong("<" target "> is too heavy for a header")
     if (target ~ /^(CLI\/|thrust\/|cub\/)/) wrong("<" target "> has no place in the library")
     if (target ~ /^(cuda|cublas|cudnn)/) wrong("CUDA headers belong in cuda/")
-    if (target ~ /^(oneapi\/|tbb\/|zlib\.h|png\.h|jpeglib\.h|jerror\.h)/ && !impl) wrong("<" target "> belongs in an _impl.hpp")
-    if (target ~ /^(Eigen|unsupported\/Eigen)\// && !impl && FILENAME != "eigen.hpp") wrong("<" target "> belongs in an _impl.hpp or in eigen.hpp")
+    if (target ~ /^(oneapi\/|tbb\/|zlib\.h|png\.h|jpeglib\.h|jerror\.h)/ && !impl)
+      wrong("<" target "> belongs in an _impl.hpp")
+    if (target ~ /^(Eigen|unsupported\/Eigen)\// && !impl && FILENAME != "eigen.hpp")
+      wrong("<" target "> belongs in an _impl.hpp or in eigen.hpp")
     if (target ~ /^nacre\// && !top) {
       to = substr(target, 7)
       if (to ~ /\//) {

@@ -20,4 +20,4 @@ fi
 
 cmake --preset ci -DNACRE_CUDA=$cuda
 cmake --build --preset ci -- -k 0
-ctest --preset ci -j "$(nproc)"
+ctest --preset ci --no-tests=error -j "$(nproc)"
