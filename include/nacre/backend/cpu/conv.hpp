@@ -1,0 +1,35 @@
+// 2-D convolution (cross-correlation) and its two gradients, NHWC.
+//
+//   x [N, H, W, C]   w [O, KH, KW, C/groups]   y [N, OH, OW, O]          (math/window.hpp)
+//   y(n,i,j,o)         = sum over kh, kw, c of x(n, row(i,kh), col(j,kw), c) w(o,kh,kw,c)
+//   grad_input         = the transposed sum, over the taps in the order of gy's pixels, then o
+//   grad_weight(o,...) = sum over n, i, j of gy(n,i,j,o) x(n, row(i,kh), col(j,kw), c)
+//
+// Implicit im2col over the tile of gemm: a block of the input is copied once with its zero rim, the taps of a
+// kernel row are then contiguous. The first two are one FMA chain per element (Into::add starts it at the old
+// value): an image has the same bits alone or in any batch. The weight gradient is a chain within each of a
+// number of chunks of the batch that depends on the shape only; chunks are added in index order.
+// Tested in tests/backend/cpu/conv.cpp.
+#pragma once
+
+#include <nacre/core/bf16.hpp>
+#include <nacre/core/device.hpp>
+#include <nacre/math/window.hpp>
+
+namespace nacre::backend {
+
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y);
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y);
+
+NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into);
+NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx, Into into);
+
+NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into);
+NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
+                                     Into into);
+
+}  // namespace nacre::backend
+
+#if NACRE_DEFINITIONS
+#include <nacre/backend/cpu/conv_impl.hpp>
+#endif

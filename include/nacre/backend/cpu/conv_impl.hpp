@@ -1,0 +1,336 @@
+// Definitions of backend/cpu/conv.hpp.
+#pragma once
+
+#include <nacre/backend/cpu/conv.hpp>
+#include <nacre/backend/cpu/gemm_impl.hpp>
+
+namespace nacre::backend::detail {
+
+// Where a tap reads, relative to the source pixel of an output pixel, and which tap of the kernel it is.
+struct Tap {
+  i64 row, col, index;
+};
+
+// Sums over taps of a source [images, h, w, pitch] for a grid [images, rows, cols] of output pixels: pixel
+// (n, i, j) reads source pixels (i * step_h + tap.row, j * step_w + tap.col), zero outside.
+struct Gather {
+  i64 images, h, w, pitch;
+  i64 depth;  // channels read per source pixel (of one group)
+  i64 rows, cols, step_h, step_w;
+  i64 taps;
+  const Tap* tap;
+
+  // The source rows and columns that a run of output rows or columns touches.
+  i64 first_row = 0, last_row = 0, first_col = 0, last_col = 0;  // of tap.row, tap.col
+  void measure() {
+    first_row = last_row = tap[0].row;
+    first_col = last_col = tap[0].col;
+    for (i64 t = 1; t < taps; ++t) {
+      first_row = std::min(first_row, tap[t].row);
+      last_row = std::max(last_row, tap[t].row);
+      first_col = std::min(first_col, tap[t].col);
+      last_col = std::max(last_col, tap[t].col);
+    }
+  }
+  i64 block_rows(i64 n) const { return (n - 1) * step_h + last_row - first_row + 1; }
+  i64 block_cols() const { return (cols - 1) * step_w + last_col - first_col + 1; }
+};
+
+// How the output pixels are cut into blocks: whole images if they are small, else rows of one image.
+struct Blocks {
+  i64 images, rows;            // in one block
+  i64 image_count, row_count;  // how many blocks
+  i64 count() const { return image_count * row_count; }
+
+  Blocks(const Gather& g, i64 pixels) {
+    rows = std::clamp<i64>(pixels / g.cols, 1, g.rows);
+    row_count = ceil_div(g.rows, rows);
+    rows = ceil_div(g.rows, row_count);
+    images = row_count > 1 ? 1 : std::clamp<i64>(pixels / (g.rows * g.cols), 1, g.images);
+    image_count = ceil_div(g.images, images);
+  }
+};
+
+// The copy of the source that one block reads, with its rim of zeros: [images, block rows, block cols, depth].
+template <class T>
+struct Patch {
+  i64 image0, images, row0, rows;  // of the output
+  i64 row_pitch, image_pitch;      // of the copy, in elements
+
+  Patch(const Gather& g, const Blocks& b, i64 block) {
+    image0 = block / b.row_count * b.images;
+    images = std::min(b.images, g.images - image0);
+    row0 = block % b.row_count * b.rows;
+    rows = std::min(b.rows, g.rows - row0);
+    row_pitch = g.block_cols() * g.depth;
+    image_pitch = g.block_rows(rows) * row_pitch;
+  }
+  static i64 size(const Gather& g, const Blocks& b) {
+    return b.images * g.block_rows(b.rows) * g.block_cols() * g.depth;
+  }
+
+  void fill(const Gather& g, const T* x, T* out) const {
+    const i64 wanted = g.block_cols(), left = std::clamp<i64>(-g.first_col, 0, wanted);
+    const i64 end = std::clamp<i64>(g.w - g.first_col, left, wanted);
+    for (i64 n = 0; n < images; ++n)
+      for (i64 r = 0; r < g.block_rows(rows); ++r, out += row_pitch) {
+        i64 row = row0 * g.step_h + g.first_row + r;
+        bool inside = row >= 0 && row < g.h && end > left;
+        i64 from = inside ? left : 0, to = inside ? end : 0;
+        std::fill(out, out + from * g.depth, T(0));
+        std::fill(out + to * g.depth, out + row_pitch, T(0));
+        const T* s = x + (((image0 + n) * g.h + row) * g.w + from + g.first_col) * g.pitch;
+        if (g.depth == g.pitch) {
+          std::copy(s, s + (to - from) * g.depth, out + from * g.depth);
+          continue;
+        }
+        for (i64 c = from; c < to; ++c, s += g.pitch) std::copy(s, s + g.depth, out + c * g.depth);
+      }
+  }
+  i64 offset(const Gather& g, i64 n, i64 i, i64 j) const {  // of the first tap of an output pixel of the block
+    return n * image_pitch + i * g.step_h * row_pitch + j * g.step_w * g.depth;
+  }
+  i64 tap_offset(const Gather& g, const Tap& t) const {
+    return (t.row - g.first_row) * row_pitch + (t.col - g.first_col) * g.depth;
+  }
+};
+
+// Runs of contiguous values among the taps, in order, each at most `longest`. Returns their number.
+template <class T>
+i64 tap_runs(const Gather& g, const Patch<T>& p, i64 longest, Segment* out) {
+  i64 count = 0;
+  for (i64 t = 0; t < g.taps; ++t) {
+    i64 at = p.tap_offset(g, g.tap[t]), left = g.depth;
+    if (count > 0 && out[count - 1].a + out[count - 1].length == at) {
+      i64 more = std::min(left, longest - out[count - 1].length);
+      out[count - 1].length += more;
+      at += more;
+      left -= more;
+    }
+    for (; left > 0; left -= out[count - 1].length, at += out[count - 1].length)
+      out[count++] = {at, 0, std::min(left, longest)};
+  }
+  return count;
+}
+
+// y(n, i, j, 0..channels) (+)= sum over taps of source . panel, y addressed by its three pitches.
+template <class T>
+void gather(const Gather& g, const T* x, const T* packed, i64 channels, T* y, i64 y_image, i64 y_row, i64 y_col,
+            Into into) {
+  const Kernel<T> kern = kernel<T>();
+  const i64 wide = 2 * kern.lanes, depth = g.taps * g.depth, slice = 256;
+  const Blocks blocks(g, 256);
+  const i64 panels = ceil_div(channels, wide);
+  const i64 across = blocks.count() >= 16 ? 1 : std::min(panels, ceil_div(16, blocks.count()));
+  const i64 per_task = ceil_div(panels, across);
+
+  parallel_for(blocks.count() * across, 1, [&](i64 task, i64) {
+    const Patch<T> patch(g, blocks, task / across);
+    const i64 pixels = patch.images * patch.rows * g.cols;
+    const i64 j0 = task % across * per_task * wide, j1 = std::min(channels, j0 + per_task * wide);
+    Scratch<T> source(Patch<T>::size(g, blocks));
+    patch.fill(g, x, source.data);
+    Scratch<i64> from(pixels), to(pixels);
+    for (i64 n = 0, q = 0; n < patch.images; ++n)
+      for (i64 i = 0; i < patch.rows; ++i)
+        for (i64 j = 0; j < g.cols; ++j, ++q) {
+          from.data[q] = patch.offset(g, n, i, j);
+          to.data[q] = (patch.image0 + n) * y_image + (patch.row0 + i) * y_row + j * y_col;
+        }
+    Scratch<Segment> runs(g.taps * (ceil_div(g.depth, slice) + 1));
+    const i64 count = tap_runs(g, patch, slice, runs.data);
+    for (i64 s = 0, k = 0; s < count;) {
+      i64 s0 = s, k0 = k;
+      do k += runs.data[s++].length;
+      while (s < count && k - k0 + runs.data[s].length <= slice);
+      for (i64 j = j0; j < j1; j += wide) {
+        const i64 width = kern.width(channels - j), cols = std::min(width, channels - j);
+        const auto tile = width == wide ? kern.wide : kern.narrow;
+        const T* panel = packed + j * depth + k0 * width;
+        for (i64 q = 0; q < pixels; q += kern.rows) {
+          const T* rows[max_tile_rows];
+          T* out[max_tile_rows];
+          for (i64 r = 0; r < kern.rows; ++r) {
+            i64 pixel = std::min(q + r, pixels - 1);
+            rows[r] = source.data + from.data[pixel];
+            out[r] = y + to.data[pixel] + j;
+          }
+          tile(runs.data + s0, s - s0, rows, 1, panel, width, out, cols, into == Into::add || k0 > 0);
+        }
+      }
+    }
+  });
+}
+
+// The gather of a forward convolution; taps: room for win.taps().
+inline Gather forward_gather(const Window2d& win, Tap* taps) {
+  for (i64 a = 0; a < win.kh; ++a)
+    for (i64 b = 0; b < win.kw; ++b) taps[a * win.kw + b] = {win.row(0, a), win.col(0, b), a * win.kw + b};
+  Gather g{win.n, win.h, win.w, win.c, win.group_c(), win.oh(), win.ow(), win.stride_h, win.stride_w, win.taps(), taps};
+  g.measure();
+  return g;
+}
+
+inline bool is_matrix_product(const Window2d& w) {
+  return w.taps() == 1 && w.stride_h == 1 && w.stride_w == 1 && w.pad_h == 0 && w.pad_w == 0 && w.groups == 1;
+}
+
+template <class T>
+void conv2d(const Window2d& win, const T* x, const T* w, T* y) {
+  if (win.pixels_out() <= 0 || win.o <= 0) return;
+  const i64 k = win.taps() * win.group_c(), channels = win.group_o();
+  if (k == 0) return std::fill(y, y + win.pixels_out() * win.o, T(0)), void();
+  if (is_matrix_product(win))
+    return gemm(false, true, win.pixels_out(), win.o, win.c, x, win.c, w, win.c, y, win.o, Into::assign);
+  const Kernel<T> kern = kernel<T>();
+  const i64 wide = 2 * kern.lanes;
+  Scratch<Tap> taps(win.taps());
+  const Gather g = forward_gather(win, taps.data);
+  Scratch<T> packed(k * kern.padded(channels));
+  for (i64 group = 0; group < win.groups; ++group) {
+    parallel_for(ceil_div(channels, wide), 1, [&](i64 panel, i64) {
+      i64 j = panel * wide;
+      pack_panel(true, w + (group * channels + j) * k, k, k, std::min(wide, channels - j), kern.width(channels - j),
+                 packed.data + j * k);
+    });
+    gather(g, x + group * win.group_c(), packed.data, channels, y + group * channels, g.rows * g.cols * win.o,
+           g.cols * win.o, win.o, Into::assign);
+  }
+}
+
+// The gradient at input pixels (p + i*stride) of each phase p is a stride-1 gather from gy with the taps that hit it.
+template <class T>
+void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) {
+  if (win.pixels_in() <= 0 || win.c <= 0) return;
+  if (win.pixels_out() > 0 && win.o > 0 && is_matrix_product(win))
+    return gemm(false, false, win.pixels_in(), win.c, win.o, gy, win.o, w, win.c, gx, win.c, into);
+  const Kernel<T> kern = kernel<T>();
+  const i64 wide = 2 * kern.lanes, channels = win.group_c(), depth = win.group_o(), row = win.taps() * channels;
+  Scratch<Tap> taps(win.taps());
+  Scratch<T> packed(win.taps() * depth * kern.padded(channels));
+  for (i64 ph = 0; ph < std::min(win.stride_h, win.h); ++ph)
+    for (i64 pw = 0; pw < std::min(win.stride_w, win.w); ++pw) {
+      Gather g{win.n, win.oh(), win.ow(), win.o, depth, ceil_div(win.h - ph, win.stride_h),
+               ceil_div(win.w - pw, win.stride_w), 1, 1, 0, taps.data};
+      for (i64 a = win.kh - 1; a >= 0; --a)
+        for (i64 b = win.kw - 1; b >= 0; --b) {
+          i64 r = ph + win.pad_h - a * win.dilation_h, c = pw + win.pad_w - b * win.dilation_w;
+          if (r % win.stride_h == 0 && c % win.stride_w == 0)
+            taps.data[g.taps++] = {r / win.stride_h, c / win.stride_w, a * win.kw + b};
+        }
+      T* corner = gx + (ph * win.w + pw) * win.c;
+      const i64 image = win.h * win.w * win.c, down = win.stride_h * win.w * win.c, right = win.stride_w * win.c;
+      if (g.taps * depth == 0 || win.pixels_out() <= 0) {  // no output sees this phase
+        if (into == Into::assign)
+          for (i64 n = 0; n < win.n; ++n)
+            for (i64 i = 0; i < g.rows; ++i)
+              for (i64 j = 0; j < g.cols; ++j) std::fill_n(corner + n * image + i * down + j * right, win.c, T(0));
+        continue;
+      }
+      g.measure();
+      for (i64 group = 0; group < win.groups; ++group) {
+        const T* wg = w + group * depth * row;  // [depth, taps, channels]
+        parallel_for(ceil_div(channels, wide), 1, [&](i64 panel, i64) {
+          i64 j = panel * wide, width = kern.width(channels - j);
+          for (i64 t = 0; t < g.taps; ++t)
+            pack_panel(false, wg + taps.data[t].index * channels + j, row, depth, std::min(wide, channels - j), width,
+                       packed.data + j * g.taps * depth + t * depth * width);
+        });
+        gather(g, gy + group * depth, packed.data, channels, corner + group * channels, image, down, right, into);
+      }
+    }
+}
+
+// gw [O, taps * C/groups]: rows of the tile are output channels of gy, columns the values under a run of taps.
+template <class T>
+void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into) {
+  const i64 k = win.taps() * win.group_c(), weights = win.o * k;
+  if (weights <= 0) return;
+  if (win.pixels_out() <= 0) {
+    if (into == Into::assign) std::fill_n(gw, weights, T(0));
+    return;
+  }
+  const Kernel<T> kern = kernel<T>();
+  const i64 wide = 2 * kern.lanes, depth = win.group_c();
+  Scratch<Tap> taps(win.taps());
+  const Gather g = forward_gather(win, taps.data);
+  const Blocks blocks(g, 256);
+  // Chunks of the batch while the partial sums are small (32 MB in float), then rows of gw.
+  const i64 chunks = std::min(blocks.count(), std::clamp<i64>((i64{8} << 20) / weights, 1, 16));
+  const i64 per_chunk = ceil_div(blocks.count(), chunks);
+  const i64 row_task = std::max(kern.rows, ceil_div(ceil_div(win.group_o() * chunks, 16), kern.rows) * kern.rows);
+  const i64 row_tasks = ceil_div(win.group_o(), row_task);
+  Scratch<T> partial(chunks * weights);
+
+  parallel_for(chunks * win.groups * row_tasks, 1, [&](i64 task, i64) {
+    const i64 chunk = task % chunks, group = task / chunks % win.groups, first = task / chunks / win.groups * row_task;
+    const i64 o0 = group * win.group_o() + first, o_count = std::min(row_task, win.group_o() - first);
+    const i64 b0 = chunk * per_chunk, b1 = std::min(blocks.count(), b0 + per_chunk);
+    T* sum = partial.data + chunk * weights + o0 * k;
+    if (b0 >= b1) return std::fill_n(sum, o_count * k, T(0)), void();
+    Scratch<T> source(Patch<T>::size(g, blocks) + wide);  // the last vector may run over
+    Scratch<Segment> runs(win.taps() + 1), lines(blocks.images * blocks.rows);
+    for (i64 b = b0; b < b1; ++b) {
+      const Patch<T> patch(g, blocks, b);
+      patch.fill(g, x + group * depth, source.data);
+      const T* rows_of = gy + ((patch.image0 * g.rows + patch.row0) * g.cols) * win.o + o0;
+      i64 line = 0, end = 0;  // where B stands after the line before
+      for (i64 n = 0; n < patch.images; ++n)
+        for (i64 i = 0; i < patch.rows; ++i, ++line) {
+          i64 at = patch.offset(g, n, i, 0);
+          lines.data[line] = {line * g.cols * win.o, at - end, g.cols};
+          end = at + g.cols * g.step_w * depth;
+        }
+      const i64 count = tap_runs(g, patch, i64{1} << 40, runs.data);
+      for (i64 s = 0, column = 0; s < count; column += runs.data[s++].length)
+        for (i64 j = 0; j < runs.data[s].length; j += wide) {
+          const i64 left = runs.data[s].length - j, width = kern.width(left), cols = std::min(width, left);
+          const auto tile = width == wide ? kern.wide : kern.narrow;
+          for (i64 o = 0; o < o_count; o += kern.rows) {
+            const T* rows[max_tile_rows];
+            T* out[max_tile_rows];
+            for (i64 r = 0; r < kern.rows; ++r) {
+              i64 channel = std::min(o + r, o_count - 1);
+              rows[r] = rows_of + channel;
+              out[r] = sum + channel * k + column + j;
+            }
+            tile(lines.data, line, rows, win.o, source.data + runs.data[s].a + j, g.step_w * depth, out, cols, b > b0);
+          }
+        }
+    }
+  });
+  parallel_for(weights, i64{1} << 14, [&](i64 begin, i64 end) {
+    for (i64 i = begin; i < end; ++i) {
+      T sum = partial.data[i];
+      for (i64 chunk = 1; chunk < chunks; ++chunk) sum += partial.data[chunk * weights + i];
+      gw[i] = into == Into::add ? gw[i] + sum : sum;
+    }
+  });
+}
+
+}  // namespace nacre::backend::detail
+
+namespace nacre::backend {
+
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y) {
+  detail::conv2d(win, x, w, y);
+}
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y) {
+  detail::conv2d(win, x, w, y);
+}
+NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into) {
+  detail::conv2d_grad_input(win, w, gy, gx, into);
+}
+NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx,
+                                    Into into) {
+  detail::conv2d_grad_input(win, w, gy, gx, into);
+}
+NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into) {
+  detail::conv2d_grad_weight(win, x, gy, gw, into);
+}
+NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
+                                     Into into) {
+  detail::conv2d_grad_weight(win, x, gy, gw, into);
+}
+
+}  // namespace nacre::backend

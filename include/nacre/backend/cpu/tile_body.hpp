@@ -1,0 +1,62 @@
+// One tile of a product, written once. tile.hpp includes this file once per instruction set, inside a namespace,
+// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_ROWS and fma/splat in scope.
+//
+//   c_i[j] = chain over the segments, k ascending, of fma(a_i[s.a + k*a_step], b[k*b_step + j], acc)
+//
+// for NACRE_TILE_ROWS rows (each its own pointer; a row may be given twice) and `cols` <= NV vectors of columns.
+// The chain starts at zero or, with `resume`, at what c holds. B is read in whole vectors: past `cols` its
+// values are ignored but must be readable.
+
+template <class T>
+struct Vector {
+  typedef T type __attribute__((vector_size(NACRE_TILE_BYTES)));
+  typedef T unaligned __attribute__((vector_size(NACRE_TILE_BYTES), aligned(sizeof(T)), may_alias));
+};
+
+template <class T, int NV>
+NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* a, i64 a_step, const T* b, i64 b_step,
+                            T* const* c, i64 cols, bool resume) {
+  using V = typename Vector<T>::type;
+  using U = typename Vector<T>::unaligned;
+  constexpr int rows = NACRE_TILE_ROWS, lanes = NACRE_TILE_BYTES / sizeof(T), width = NV * lanes;
+
+  alignas(64) T edge[rows][width];  // stands in for c where the columns end inside a vector
+  T* out[rows];
+  for (int i = 0; i < rows; ++i) {
+    out[i] = cols == width ? c[i] : edge[i];
+    if (cols < width && resume)
+      for (int j = 0; j < width; ++j) edge[i][j] = j < cols ? c[i][j] : T(0);
+  }
+
+  const T* p[rows];
+  V acc[rows][NV];
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i) {
+    p[i] = a[i];
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) acc[i][v] = resume ? V(*reinterpret_cast<const U*>(out[i] + v * lanes)) : V{};
+  }
+  for (i64 s = 0; s < count; ++s) {
+    i64 x = segments[s].a;
+    b += segments[s].b;
+    for (const T* end = b + segments[s].length * b_step; b != end; b += b_step, x += a_step) {
+      V row[NV];
+#pragma GCC unroll 4
+      for (int v = 0; v < NV; ++v) row[v] = V(*reinterpret_cast<const U*>(b + v * lanes));
+#pragma GCC unroll 16
+      for (int i = 0; i < rows; ++i) {
+        V scalar = splat(p[i][x]);
+#pragma GCC unroll 4
+        for (int v = 0; v < NV; ++v) acc[i][v] = fma(scalar, row[v], acc[i][v]);
+      }
+    }
+  }
+#pragma GCC unroll 16
+  for (int i = 0; i < rows; ++i)
+#pragma GCC unroll 4
+    for (int v = 0; v < NV; ++v) *reinterpret_cast<U*>(out[i] + v * lanes) = acc[i][v];
+
+  if (cols < width)
+    for (int i = 0; i < rows; ++i)
+      for (int j = 0; j < cols; ++j) c[i][j] = edge[i][j];
+}

@@ -1,0 +1,113 @@
+#include <nacre/backend/cpu/gemm.hpp>
+#include <nacre/backend/cpu/reference.hpp>
+#include <nacre/backend/cpu/simd.hpp>
+#include <nacre/core/parallel.hpp>
+#include <nacre/core/random.hpp>
+
+#include <doctest/doctest.h>
+
+#include <algorithm>
+#include <vector>
+
+using namespace nacre;
+using backend::Isa;
+
+namespace {
+
+template <class T>
+std::vector<T> random_values(i64 n, u64 seed) {
+  std::vector<T> v(static_cast<std::size_t>(n));
+  Random r(Key{seed});
+  for (T& x : v) x = T(2) * static_cast<T>(r.uniform()) - T(1);
+  return v;
+}
+
+// A product with odd leading dimensions; `c` starts from a fixed pattern.
+template <class T>
+struct Product {
+  bool trans_a, trans_b;
+  i64 m, n, k;
+  i64 lda = (trans_a ? m : k) + 3, ldb = (trans_b ? k : n) + 1, ldc = n + 5;
+  std::vector<T> a = random_values<T>((trans_a ? k : m) * lda + 1, 1);
+  std::vector<T> b = random_values<T>((trans_b ? n : k) * ldb + 1, 2);
+
+  std::vector<T> start() const { return random_values<T>(m * ldc + 1, 3); }
+  std::vector<T> run(Into into) const {
+    auto c = start();
+    backend::gemm(Cpu{}, trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc, into);
+    return c;
+  }
+  std::vector<T> expected(Into into) const {
+    auto c = start();
+    backend::reference::gemm(trans_a, trans_b, m, n, k, a.data(), lda, b.data(), ldb, c.data(), ldc, into);
+    return c;
+  }
+};
+
+struct Size {
+  i64 m, n, k;
+};
+constexpr Size sizes[] = {{1, 1, 1},   {0, 3, 4},    {3, 0, 4},     {3, 4, 0},     {7, 5, 3},      {8, 32, 64},
+                          {9, 33, 65}, {1, 100, 17}, {100, 1, 300}, {61, 47, 257}, {130, 70, 530}, {17, 300, 2100}};
+
+struct IsaGuard {
+  Isa before = backend::isa();
+  ~IsaGuard() { backend::set_isa(before); }
+};
+struct ThreadGuard {
+  ~ThreadGuard() { set_threads(0); }
+};
+
+}  // namespace
+
+TEST_CASE_TEMPLATE("a product has the bits of one ascending chain of fused multiply-adds, and writes nothing else", T,
+                   float, double) {
+  IsaGuard guard;
+  for (Isa isa : {Isa::avx2, Isa::avx512}) {
+    backend::set_isa(isa);
+    if (backend::isa() != isa) continue;
+    for (auto [m, n, k] : sizes)
+      for (int t = 0; t < 4; ++t) {
+        CAPTURE(m);
+        CAPTURE(n);
+        CAPTURE(k);
+        CAPTURE(t);
+        Product<T> p{(t & 1) != 0, (t & 2) != 0, m, n, k};
+        CHECK(p.run(Into::assign) == p.expected(Into::assign));
+        CHECK(p.run(Into::add) == p.expected(Into::add));
+      }
+  }
+}
+
+TEST_CASE_TEMPLATE("the baseline without FMA agrees to rounding", T, float, double) {
+  IsaGuard guard;
+  backend::set_isa(Isa::baseline);
+  for (auto [m, n, k] : sizes) {
+    Product<T> p{false, true, m, n, k};
+    auto got = p.run(Into::add), want = p.expected(Into::add);
+    for (std::size_t i = 0; i < got.size(); ++i)
+      CHECK(std::abs(got[i] - want[i]) <= (sizeof(T) == 4 ? 1e-5 : 1e-13) * static_cast<double>(k + 1));
+  }
+}
+
+TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, double) {
+  ThreadGuard guard;
+  Product<T> p{true, true, 150, 260, 700};
+  set_threads(1);
+  auto one = p.run(Into::assign);
+  for (int n : {2, 3, 7}) {
+    set_threads(n);
+    CHECK(p.run(Into::assign) == one);
+  }
+}
+
+TEST_CASE_TEMPLATE("a row computed alone has the bits it has in a batch", T, float, double) {
+  Product<T> p{false, true, 300, 130, 600};
+  auto all = p.run(Into::assign);
+  for (i64 i : {0, 7, 8, 255, 256, 299}) {
+    std::vector<T> row(static_cast<std::size_t>(p.n));
+    backend::gemm(Cpu{}, false, true, 1, p.n, p.k, p.a.data() + i * p.lda, p.lda, p.b.data(), p.ldb, row.data(), p.n,
+                  Into::assign);
+    CHECK(std::equal(row.begin(), row.end(), all.begin() + i * p.ldc));
+  }
+}
