@@ -100,7 +100,7 @@ struct OpStep final : Tape::Step {
   void run(double scale) override {
     if (!out->has_grad) return;  // nothing downstream asked for it
     if (scale != 1.0)
-      for (T& g : out->grad.span()) g = static_cast<T>(g * scale);
+      for (T& g : out->grad.span()) g = static_cast<T>(static_cast<acc_t<T>>(g) * scale);
     backward(static_cast<const Tensor<T, D>&>(out->grad));
     out->grad = {};  // an inner value: only leaves keep their gradient
     out->has_grad = false;
