@@ -48,7 +48,7 @@ NACRE_INLINE Source Source::open(const std::string& path) {
   Source s;
   s.name_ = path;
   auto refuse = [&](const std::string& why) { fail<DataError>("read", path + ": " + why); };
-  if (path.find('\0') != std::string::npos) refuse("the name contains a NUL byte");
+  if (path.find('\0') != std::string::npos) fail<DataError>("read", "a file name contains a NUL byte");
   s.fd_ = detail::open_file(path, O_RDONLY | O_NONBLOCK);  // does not wait for the writer of a pipe
   if (s.fd_ < 0) refuse(std::strerror(errno));
   struct stat st;
@@ -125,8 +125,8 @@ NACRE_INLINE std::string previous_name(const std::string& path) {
 
 NACRE_INLINE AtomicFile::AtomicFile(std::string path, u64 expected_bytes)
     : path_(std::move(path)), expected_(expected_bytes) {
-  check<WriteError>(!path_.empty() && path_.find('\0') == std::string::npos, "write",
-                    [&] { return "'" + path_ + "' is not a file name"; });
+  if (path_.empty()) fail<WriteError>("write", "the file name is empty");
+  if (path_.find('\0') != std::string::npos) fail<WriteError>("write", "a file name contains a NUL byte");
   struct stat st;
   bool exists = ::stat(path_.c_str(), &st) == 0;
   check<WriteError>(!exists || S_ISREG(st.st_mode), "write", [&] {

@@ -38,6 +38,7 @@ struct Value {
 NACRE_INLINE Value parse(std::string_view text, std::string_view name = "json");
 
 NACRE_INLINE bool valid_utf8(std::string_view text);
+NACRE_INLINE std::string printable(std::string text);           // for messages: no control characters, not endless
 NACRE_INLINE bool parse_u64(std::string_view digits, u64& out);  // digits only, no sign, no overflow
 
 class Cursor {

@@ -92,8 +92,19 @@ NACRE_INLINE bool parse_u64(std::string_view digits, u64& out) {
   return r.ec == std::errc() && r.ptr == digits.data() + digits.size();
 }
 
+NACRE_INLINE std::string printable(std::string text) {
+  if (text.size() > 400) {
+    std::size_t cut = 400;
+    while (cut > 0 && (static_cast<unsigned char>(text[cut]) & 0xC0) == 0x80) --cut;  // not inside a character
+    text = text.substr(0, cut) + "...";
+  }
+  for (char& c : text)
+    if (static_cast<unsigned char>(c) < 32 || c == 127) c = '?';
+  return text;
+}
+
 NACRE_INLINE void Cursor::fail(const std::string& what) const {
-  nacre::fail<DataError>(name_, "at byte " + std::to_string(at_) + ": " + what);
+  nacre::fail<DataError>(name_, "at byte " + std::to_string(at_) + ": " + printable(what));
 }
 
 NACRE_INLINE char Cursor::peek() {

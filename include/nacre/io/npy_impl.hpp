@@ -25,7 +25,7 @@ struct NpyHeader {
   std::size_t at = 0;
 
   [[noreturn]] void refuse(const std::string& why) const {
-    fail<DataError>("npy", file + ": header, byte " + std::to_string(first_byte + at) + ": " + why);
+    fail<DataError>("npy", file + ": header, byte " + std::to_string(first_byte + at) + ": " + json::printable(why));
   }
   char peek() {
     while (at < text.size() && text[at] == ' ') ++at;
@@ -65,7 +65,7 @@ struct NpyHeader {
       if (rank == Shape::max_rank) refuse("more than 6 dimensions");
       extents[rank++] = static_cast<i64>(x);
       if (take(',')) continue;
-      if (rank == 1) refuse("a shape of one extent needs a comma");
+      if (rank == 1 && peek() == ')') refuse("a shape of one extent needs a comma");
       expect(')');
       break;
     }

@@ -1,0 +1,394 @@
+// safetensors against bytes that the Python package wrote, against every rule, and against damage.
+#include <nacre/io/json.hpp>
+#include <nacre/io/safetensors.hpp>
+
+#include <doctest/doctest.h>
+
+#include <limits>
+
+#include "scratch.hpp"
+
+using namespace nacre;
+using scratch::has;
+
+static std::string raw(const std::string& header, const std::string& data = "") {
+  u64 n = header.size();
+  return std::string(reinterpret_cast<const char*>(&n), 8) + header + data;
+}
+static std::string length(u64 n) { return {reinterpret_cast<const char*>(&n), 8}; }
+static std::string refusal(const std::string& bytes) {
+  return scratch::error<DataError>([&] { io::SafeTensors::parse(bytes, "x.safetensors"); });
+}
+template <std::size_t N>
+static std::string literal(const char (&bytes)[N]) { return {bytes, N - 1}; }
+
+// What the Python package safetensors 0.8 wrote.
+static const std::string python = literal(
+    "\220\001\000\000\000\000\000\000{\"__metadata__\":{\"who\":\"pyth\303\266n \\\"x\\\"\"},\"count\":{\"dtype\":\"I64\",\"shape\":[],"
+    "\"data_offsets\":[0,8]},\"none\":{\"dtype\":\"F64\",\"shape\":[0,4],\"data_offsets\":[8,8]},\"layer.weight\":{\"dtype\":\"F32\","
+    "\"shape\":[2,3],\"data_offsets\":[8,32]},\"half\":{\"dtype\":\"F16\",\"shape\":[4],\"data_offsets\":[32,40]},\"pixels\":{\"dtype\":"
+    "\"U8\",\"shape\":[3],\"data_offsets\":[40,43]},\"flags\":{\"dtype\":\"BOOL\",\"shape\":[2],\"data_offsets\":[43,45]}}  "
+    "\0000\357}\272\002\000\000\000\000\300?\000\000\000\200\000\000\200\177\001\000\000\000\000\000P@\000\000\000\300"
+    "\000<\000\301\377{\001\000\000\377\007\001\000");
+static const std::string python_data = literal(
+    "\0000\357}\272\002\000\000\000\000\300?\000\000\000\200\000\000\200\177\001\000\000\000\000\000P@\000\000\000\300\000\377\007\001\000");
+
+static io::SafeTensorsWriter sample() {
+  io::SafeTensorsWriter w;
+  w.add("layer.weight", Tensor<float>::of({2, 3}, {1.5f, -0.0f, std::numeric_limits<float>::infinity(), 1e-45f, 3.25f, -2.0f}));
+  w.add("flags", Tensor<bool>::of({2}, {true, false}));
+  w.add("pixels", Tensor<u8>::of({3}, {0, 255, 7}));
+  w.add("count", Tensor<i64>::scalar(3'000'000'000'000));
+  w.add("none", Tensor<double>(Shape{0, 4}));
+  return w;
+}
+
+TEST_CASE("safetensors: Python's files are read") {
+  auto f = io::SafeTensors::parse(python);
+  CHECK(f.names() == std::vector<std::string>{"count", "flags", "half", "layer.weight", "none", "pixels"});
+  CHECK(f.metadata().at("who") == "pythön \"x\"");
+  CHECK_FALSE(f.has_checksum());
+  CHECK(f.get<i64>("count").item() == 3'000'000'000'000);
+  CHECK(f.get<double>("none").shape() == Shape{0, 4});
+  auto w = f.get<float>("layer.weight");
+  CHECK(w.shape() == Shape{2, 3});
+  float expected[6] = {1.5f, -0.0f, std::numeric_limits<float>::infinity(), 1e-45f, 3.25f, -2.0f};
+  CHECK(std::memcmp(w.data(), expected, sizeof expected) == 0);
+  CHECK(io::count_non_finite(w) == 1);
+  auto half = f.as<float>("half");
+  CHECK(half[0] == 1.0f);
+  CHECK(half[1] == -2.5f);
+  CHECK(half[2] == 65504.0f);
+  CHECK(half[3] == std::ldexp(1.0f, -24));
+  auto flags = f.get<bool>("flags");
+  CHECK(flags[0]);
+  CHECK_FALSE(flags[1]);
+  CHECK(f.get<u8>("pixels")[1] == 255);
+}
+
+TEST_CASE("safetensors: our file is Python's but for the checksum in the metadata") {
+  std::string ours = sample().bytes();
+  std::size_t n = ours.size() - python_data.size();
+  CHECK(ours.substr(n) == python_data);
+  std::string digits = ours.substr(ours.find("nacre.crc32") + 14, 8);
+  CHECK(digits == "54e66aa3");  // zlib.crc32 of the header with eight zeros in its place, then the data
+  CHECK(ours.substr(0, n) ==
+        raw("{\"__metadata__\":{\"nacre.crc32\":\"" + digits + "\"},\"count\":{\"dtype\":\"I64\",\"shape\":[],\"data_offsets\":[0,8]},"
+            "\"none\":{\"dtype\":\"F64\",\"shape\":[0,4],\"data_offsets\":[8,8]},\"layer.weight\":{\"dtype\":\"F32\",\"shape\":[2,3],"
+            "\"data_offsets\":[8,32]},\"pixels\":{\"dtype\":\"U8\",\"shape\":[3],\"data_offsets\":[32,35]},\"flags\":{\"dtype\":\"BOOL\","
+            "\"shape\":[2],\"data_offsets\":[35,37]}} "));
+}
+
+TEST_CASE("safetensors: what is saved is read back, every type and bit; the same content is the same file") {
+  scratch::Directory dir;
+  io::SafeTensorsWriter w = sample();
+  w.metadata("z", "line\nbreak");
+  w.metadata("a", "");
+  w.add("b", Tensor<bf16>::of({2}, {bf16(1.0f), bf16(-3.0f)}));
+  w.add("i32", Tensor<std::int32_t>::of({1}, {-5}));
+  w.add("i16", Tensor<std::int16_t>::of({1}, {-6}));
+  w.add("i8", Tensor<std::int8_t>::of({1}, {-7}));
+  w.add("u64", Tensor<u64>::of({1}, {~u64{0}}));
+  w.add("", Tensor<double>::of({1, 1, 1, 1, 1, 3}, {std::nan("7"), std::numeric_limits<double>::denorm_min(), -0.0}));
+  w.add("a \"quoted\" näme", Tensor<u32>::of({1}, {~u32{0}}));
+  w.save(dir / "x");
+  CHECK(scratch::content(dir / "x") == w.bytes());
+
+  auto f = io::SafeTensors::open(dir / "x");
+  CHECK(f.has_checksum());
+  CHECK(f.metadata() == io::Metadata{{"a", ""}, {"z", "line\nbreak"}});
+  io::SafeTensorsWriter again;
+  again.metadata("a", "");
+  again.metadata("z", "line\nbreak");
+  again.add("pixels", f.get<u8>("pixels"));
+  again.add("none", f.get<double>("none"));
+  again.add("layer.weight", f.get<float>("layer.weight"));
+  again.add("flags", f.get<bool>("flags"));
+  again.add("count", f.get<i64>("count"));
+  again.add("a \"quoted\" näme", f.get<u32>("a \"quoted\" näme"));
+  again.add("", f.get<double>(""));
+  again.add("u64", f.get<u64>("u64"));
+  again.add("i8", f.get<std::int8_t>("i8"));
+  again.add("i16", f.get<std::int16_t>("i16"));
+  again.add("i32", f.get<std::int32_t>("i32"));
+  again.add("b", f.get<bf16>("b"));
+  CHECK(again.bytes() == w.bytes());
+}
+
+TEST_CASE("safetensors: a file without tensors is written and read") {
+  CHECK(io::SafeTensors::parse(io::SafeTensorsWriter().bytes()).tensors().empty());
+}
+
+TEST_CASE("safetensors: the previous file is kept on request") {
+  scratch::Directory dir;
+  sample().save(dir / "x.safetensors");
+  io::SafeTensorsWriter().save(dir / "x.safetensors", io::Previous::keep);
+  CHECK(io::SafeTensors::open(dir / "x.prev.safetensors").tensors().size() == 5);
+  CHECK(io::SafeTensors::open(dir / "x.safetensors").tensors().empty());
+}
+
+TEST_CASE("safetensors: types are converted only on request, among floats, and stay finite") {
+  io::SafeTensorsWriter w;
+  w.add("d", Tensor<double>::of({3}, {0.1, -1e-300, std::numeric_limits<double>::infinity()}));
+  w.add("big", Tensor<double>::of({1}, {1e39}));
+  w.add("b", Tensor<bf16>::of({1}, {bf16(1.5f)}));
+  w.add("n", Tensor<i64>::of({1}, {1}));
+  Tensor<float> many(Shape{1300});
+  for (i64 i = 0; i < many.size(); ++i) many[i] = static_cast<float>(i) / 3;
+  w.add("many", many);
+  auto f = io::SafeTensors::parse(w.bytes(), "x");
+  CHECK(has(scratch::error<DataError>([&] { f.get<float>("d"); }), "x: tensor 'd' (F64 [3]) was asked for as F32"));
+  CHECK(f.as<float>("d")[0] == 0.1f);
+  CHECK(f.as<float>("d")[1] == 0.0f);
+  CHECK(std::isinf(f.as<float>("d")[2]));
+  CHECK(f.as<bf16>("d")[0] == bf16(0.1f));
+  CHECK(f.as<double>("b")[0] == 1.5);
+  CHECK(f.as<double>("d")[0] == 0.1);
+  auto wide = f.as<double>("many");
+  for (i64 i = 0; i < many.size(); ++i) CHECK(wide[i] == static_cast<double>(many[i]));
+  CHECK(has(scratch::error<DataError>([&] { f.as<float>("big"); }), "too large for F32"));
+  CHECK(has(scratch::error<DataError>([&] { f.as<float>("n"); }), "is not of a float type"));
+  CHECK(has(scratch::error<DataError>([&] { f.get<float>("none"); }), "has no tensor 'none'"));
+  Tensor<double> wrong(Shape{4});
+  CHECK(has(scratch::error<DataError>([&] { f.get_into("d", wrong); }), "does not fit the shape [4]"));
+}
+
+TEST_CASE("safetensors: every half float is converted as IEEE says") {
+  std::string data;
+  for (int i = 0; i < 65536; ++i) data += {static_cast<char>(i & 255), static_cast<char>(i >> 8)};
+  auto h = io::SafeTensors::parse(raw(R"({"h":{"dtype":"F16","shape":[65536],"data_offsets":[0,131072]}})", data)).as<double>("h");
+  CHECK(h[0x0001] == std::ldexp(1.0, -24));
+  CHECK(h[0x03FF] == std::ldexp(1023.0, -24));
+  CHECK(h[0x0400] == std::ldexp(1.0, -14));
+  CHECK(h[0x3555] == 0.333251953125);
+  CHECK(std::signbit(h[0x8000]));
+  CHECK(std::isinf(h[0x7C00]));
+  for (int i = 0; i < 0x7C00; ++i) CHECK((h[i] == -h[i | 0x8000] && h[i] < h[i + 1]));  // monotone up to infinity
+  for (int i = 0x7C01; i < 0x8000; ++i) CHECK((std::isnan(h[i]) && std::isnan(h[i | 0x8000])));
+}
+
+TEST_CASE("safetensors: the writer refuses what the reader would") {
+  io::SafeTensorsWriter w;
+  Tensor<float> t(Shape{1});
+  w.add("a", t);
+  CHECK_THROWS_AS(w.add("a", t), Error);
+  CHECK_THROWS_AS(w.add("__metadata__", t), Error);
+  CHECK_THROWS_AS(w.add("a\n", t), Error);
+  CHECK_THROWS_AS(w.add("\xFF", t), Error);
+  CHECK_THROWS_AS(w.add(std::string(4097, 'a'), t), Error);
+  CHECK_THROWS_AS(w.metadata("nacre.crc32", ""), Error);
+  CHECK_THROWS_AS(w.metadata("a", "\xFF"), Error);
+}
+
+#define ACCEPTS(what, bytes, count) \
+  TEST_CASE("safetensors accepts " what) { CHECK(io::SafeTensors::parse(bytes).tensors().size() == count); }
+
+ACCEPTS("an empty object", raw("{}"), 0)
+ACCEPTS("empty metadata", raw(R"({"__metadata__":{}})"), 0)
+ACCEPTS("spaces as padding and between tokens", raw(R"({ "__metadata__" : { } , "a" : { "dtype" : "U8" , "shape" : [ 1 ] , "data_offsets" : [ 0 , 1 ] } }   )", "x"), 1)
+ACCEPTS("a scalar", raw(R"({"a":{"dtype":"U8","shape":[],"data_offsets":[0,1]}})", "x"), 1)
+ACCEPTS("an extent of 0 between others", raw(R"({"a":{"dtype":"F64","shape":[0,9],"data_offsets":[1,1]},"b":{"dtype":"U8","shape":[1],)"
+  R"("data_offsets":[0,1]},"c":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"), 3)
+ACCEPTS("any order of keys", raw(R"({"a":{"data_offsets":[0,1],"shape":[1],"dtype":"U8"},"__metadata__":{"k":"v"}})", "x"), 1)
+ACCEPTS("any order of tensors", raw(R"({"b":{"dtype":"U8","shape":[1],"data_offsets":[1,2]},"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}})", "xy"), 2)
+ACCEPTS("metadata values with control characters in escapes", raw(R"({"__metadata__":{"k":"\n\u0000"}})"), 0)
+
+static void rejects(const std::string& bytes, const char* part) {
+  std::string text = refusal(bytes);
+  CHECK_MESSAGE(has(text, part), text);
+  CHECK(has(text, "safetensors: x.safetensors: "));
+}
+#define REJECTS(rule, bytes, part) \
+  TEST_CASE("safetensors rejects " rule) { rejects(bytes, part); }
+// One tensor "a" of one byte, with its fields as given.
+static std::string one(const std::string& fields) { return raw("{\"a\":{" + fields + "}}", "x"); }
+static std::string shaped(const std::string& shape, const std::string& offsets = "[0,1]", const std::string& dtype = "U8") {
+  return one("\"dtype\":\"" + dtype + "\",\"shape\":" + shape + ",\"data_offsets\":" + offsets);
+}
+static std::string two(const std::string& a, const std::string& b, int n) {
+  return raw(R"({"a":{"dtype":"U8","shape":[2],"data_offsets":)" + a + R"(},"b":{"dtype":"U8","shape":[2],"data_offsets":)" + b + "}}",
+             std::string(static_cast<std::size_t>(n), 'x'));
+}
+
+REJECTS("an empty file", "", "has 0 bytes")
+REJECTS("a file shorter than 8 bytes", "1234567", "has 7 bytes")
+REJECTS("a header above 100 MB", length(100'000'001) + "{}", "is above 100000000")
+REJECTS("a header length near 2^64", length(~u64{0}) + "{}", "is above 100000000")
+REJECTS("a header longer than the file", length(3) + "{}", "beyond the file's end")
+REJECTS("an empty header", length(0), "the header is empty")
+REJECTS("a header that does not start with a brace", raw(" {}"), "does not start with '{'")
+REJECTS("a header that is an array", raw("[]"), "does not start with '{'")
+REJECTS("bad UTF-8 in a name", raw("{\"\xFF\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", "x"), "UTF-8")
+REJECTS("bad UTF-8 in metadata", raw("{\"__metadata__\":{\"k\":\"\xC3\"}}"), "UTF-8")
+REJECTS("a control character in a name", raw("{\"a\x01\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", "x"), "control character")
+REJECTS("an escaped control character in a name", raw("{\"a\\u0000\":{\"dtype\":\"U8\",\"shape\":[1],\"data_offsets\":[0,1]}}", "x"), "control character")
+REJECTS("a newline between tokens", raw("{\n}"), "was expected")
+REJECTS("a tab as padding", raw("{}\t"), "something follows the end")
+REJECTS("NUL padding", raw(std::string("{}\0\0", 4)), "something follows the end")
+REJECTS("a second object after the first", raw("{}{}"), "something follows the end")
+REJECTS("a header that ends early", raw("{\"a\":{\"dtype\":\"U8\""), "the text ends")
+REJECTS("a trailing comma", raw("{\"__metadata__\":{},}"), "was expected")
+REJECTS("a tensor name twice", raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"a":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"), "'a' stands twice")
+REJECTS("a tensor name twice, once escaped", raw(R"({"a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]},"\u0061":{"dtype":"U8","shape":[1],"data_offsets":[1,2]}})", "xy"), "'a' stands twice")
+REJECTS("metadata twice", raw(R"({"__metadata__":{},"__metadata__":{}})"), "'__metadata__' stands twice")
+REJECTS("a metadata key twice", raw(R"({"__metadata__":{"k":"1","k":"2"}})"), "'k' stands twice")
+REJECTS("a field twice", one(R"("dtype":"U8","shape":[1],"shape":[1],"data_offsets":[0,1])"), "'shape' stands twice")
+REJECTS("an unknown element type", shaped("[1]", "[0,1]", "F8_E4M3"), "'F8_E4M3' is not supported")
+REJECTS("an element type in small letters", shaped("[1]", "[0,1]", "u8"), "'u8' is not supported")
+REJECTS("a missing dtype", one(R"("shape":[1],"data_offsets":[0,1])"), "'dtype' is missing")
+REJECTS("a missing shape", one(R"("dtype":"U8","data_offsets":[0,1])"), "'shape' is missing")
+REJECTS("missing data_offsets", one(R"("dtype":"U8","shape":[1])"), "'data_offsets' is missing")
+REJECTS("an unknown field", one(R"("dtype":"U8","shape":[1],"data_offsets":[0,1],"strides":[1])"), "unknown field 'strides'")
+REJECTS("a negative extent", shaped("[-1]"), "-1 is not an integer")
+REJECTS("a fractional extent", shaped("[1.0]"), "1.0 is not an integer")
+REJECTS("an extent with an exponent", shaped("[1e0]"), "1e0 is not an integer")
+REJECTS("an extent with a leading zero", shaped("[01]"), "superfluous 0")
+REJECTS("an extent in a string", shaped("[\"1\"]"), "a digit was expected")
+REJECTS("an extent of 2^64", shaped("[18446744073709551616]"), "is not an integer from 0 to 2^64 - 1")
+REJECTS("an extent of 2^64 - 1 that no file holds", shaped("[18446744073709551615]"), "its size overflows")
+REJECTS("an extent of 2^63 beside an extent of 0", shaped("[0,9223372036854775808]", "[0,0]"), "larger than 2^62")
+REJECTS("a negative offset", shaped("[1]", "[-1,0]"), "-1 is not an integer")
+REJECTS("a fractional offset", shaped("[1]", "[0,1.5]"), "1.5 is not an integer")
+REJECTS("a single offset", shaped("[1]", "[0]"), "',' was expected")
+REJECTS("three offsets", shaped("[1]", "[0,1,2]"), "']' was expected")
+REJECTS("a rank above 6", shaped("[1,1,1,1,1,1,1]"), "more than 6 dimensions")
+REJECTS("a product of extents that overflows", shaped("[4294967296,4294967296]"), "its size overflows")
+REJECTS("a product that overflows before an extent of 0", shaped("[4294967296,4294967296,0]"), "its size overflows")
+REJECTS("a size in bytes that overflows", shaped("[2305843009213693952]", "[0,1]", "F64"), "its size overflows")
+REJECTS("a range shorter than the shape", shaped("[2]"), "needs 2 bytes, its range has 1")
+REJECTS("a range longer than the shape", shaped("[1]", "[0,2]"), "needs 1 bytes, its range has 2")
+REJECTS("a range that ends before it begins", shaped("[1]", "[1,0]"), "ends before it begins")
+REJECTS("a hole at the start", shaped("[1]", "[1,2]"), "belong to no tensor")
+REJECTS("a hole between tensors", two("[0,2]", "[3,5]", 5), "belong to no tensor")
+REJECTS("an overlap", two("[0,2]", "[1,3]", 3), "belong to two tensors")
+REJECTS("two names on one range", two("[0,2]", "[0,2]", 2), "belong to two tensors")
+REJECTS("data shorter than the tensors", two("[0,2]", "[2,4]", 3), "is it truncated?")
+REJECTS("data longer than the tensors", two("[0,2]", "[2,4]", 5), "something follows the last tensor")
+REJECTS("data without tensors", raw("{}", "x"), "something follows the last tensor")
+REJECTS("a metadata value that is a number", raw(R"({"__metadata__":{"k":1}})"), "'k' is not a string")
+REJECTS("a metadata value that is an object", raw(R"({"__metadata__":{"k":{}}})"), "'k' is not a string")
+REJECTS("metadata that is a string", raw(R"({"__metadata__":"k"})"), "'{' was expected")
+REJECTS("a tensor that is a string", raw(R"({"a":"k"})"), "'{' was expected")
+REJECTS("nesting beyond the grammar", shaped(std::string(100'000, '[')), "a digit was expected")
+REJECTS("a name longer than 4 KB", raw("{\"" + std::string(4097, 'a') + "\":{}}"), "longer than 4096 bytes")
+REJECTS("a false checksum", raw(R"({"__metadata__":{"nacre.crc32":"00000000"}})"), "does not match its checksum")
+
+TEST_CASE("safetensors rejects more than a million tensors") {
+  std::string header = "{";
+  for (int i = 0; i <= 1'000'000; ++i)
+    header += (i ? ",\"" : "\"") + std::to_string(i) + R"(":{"dtype":"U8","shape":[0],"data_offsets":[0,0]})";
+  CHECK(has(refusal(raw(header + "}")), "more than 1000000 tensors"));
+}
+
+TEST_CASE("safetensors rejects more than a hundred thousand metadata entries") {
+  std::string header = "{\"__metadata__\":{";
+  for (int i = 0; i <= 100'000; ++i) header += (i ? ",\"" : "\"") + std::to_string(i) + "\":\"\"";
+  CHECK(has(refusal(raw(header + "}}")), "more than 100000 metadata entries"));
+}
+
+TEST_CASE("safetensors: a bool that is neither 0 nor 1 is rejected when it is read") {
+  auto f = io::SafeTensors::parse(shaped("[1]", "[0,1]", "BOOL"));
+  CHECK(has(scratch::error<DataError>([&] { f.get<bool>("a"); }), "neither 0 nor 1"));
+}
+
+TEST_CASE("safetensors: a header allocates no tensor, not even one that is true") {
+  u64 before = pool::stats().bytes_peak;
+  CHECK(refusal(shaped("[1099511627776]", "[0,1099511627776]")) != "");
+  io::SafeTensors::parse(python);
+  CHECK(pool::stats().bytes_peak == before);
+}
+
+TEST_CASE("safetensors: truncated at any byte, or longer, it is rejected") {
+  for (const std::string& bytes : {python, sample().bytes()}) {
+    for (std::size_t n = 0; n < bytes.size(); ++n) CHECK(refusal(bytes.substr(0, n)) != "");
+    CHECK(refusal(bytes + '\0') != "");
+  }
+}
+
+TEST_CASE("safetensors: any bit flipped is noticed by the checksum, unless it hides the checksum's own name") {
+  std::string good = sample().bytes();
+  std::size_t name = good.find("nacre.crc32");
+  for (std::size_t bit = 0; bit < good.size() * 8; ++bit) {
+    std::string bytes = good;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+    bool in_name = bit / 8 >= name && bit / 8 < name + 11;
+    CHECK((refusal(bytes) != "" || (in_name && !io::SafeTensors::parse(bytes).has_checksum())));
+  }
+}
+
+TEST_CASE("safetensors: without a checksum, a changed byte or a chance mutation is rejected or every tensor can be read") {
+  auto read_all = [](const std::string& bytes) {
+    try {
+      auto f = io::SafeTensors::parse(bytes);
+      u64 total = 0;
+      for (const auto& t : f.tensors()) {
+        total += t.end - t.begin;
+        if (io::is_float(t.dtype)) CHECK(f.as<double>(t.name).shape() == t.shape);
+      }
+      CHECK(total <= bytes.size());
+    } catch (const DataError&) {
+    }
+  };
+  std::size_t header = python.size() - 45;
+  for (std::size_t bit = 0; bit < header * 8; ++bit) {
+    std::string bytes = python;
+    bytes[bit / 8] = static_cast<char>(bytes[bit / 8] ^ 1 << bit % 8);
+    read_all(bytes);
+  }
+  u64 seed = 1;
+  auto below = [&](std::size_t n) {
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return static_cast<std::size_t>(seed >> 33) % n;
+  };
+  const std::string alphabet = "{}[]\",:0123456789-.eE \\utf";
+  for (int round = 0; round < 20'000; ++round) {
+    std::string bytes = python;
+    for (std::size_t edits = 1 + below(4); edits > 0; --edits) {
+      std::size_t at = 8 + below(header - 8), n = below(12);
+      switch (below(4)) {
+        case 0: bytes[at] = alphabet[below(alphabet.size())]; break;
+        case 1: bytes.erase(at, n); break;
+        case 2: bytes.insert(at, bytes.substr(8 + below(header - 8), n)); break;
+        default: bytes.insert(at, 1, alphabet[below(alphabet.size())]);
+      }
+    }
+    u64 n = static_cast<u64>(static_cast<i64>(python.size()) - 45 - 8 + static_cast<i64>(bytes.size()) - static_cast<i64>(python.size()));
+    read_all(length(n) + bytes.substr(8));
+  }
+}
+
+TEST_CASE("safetensors: a failed load changes nothing that was there") {
+  std::string bytes = shaped("[1]");
+  auto f = io::SafeTensors::parse(bytes);
+  CHECK_THROWS_AS(f = io::SafeTensors::parse(bytes.substr(1)), DataError);
+  CHECK(f.get<u8>("a").item() == 'x');
+  auto into = Tensor<u8>::of({2}, {1, 2});
+  CHECK_THROWS_AS(f.get_into("a", into), DataError);
+  CHECK_THROWS_AS(f.get_into("b", into), DataError);
+  CHECK((into[0] == 1 && into[1] == 2));
+}
+
+TEST_CASE("safetensors: the golden file holds what its README says") {
+  auto f = io::SafeTensors::open(NACRE_SOURCE_DIR "/tests/golden/pirl_tiny.safetensors");
+  CHECK(f.tensors().size() == 723);
+  CHECK(f.info("images").shape == Shape{4, 3, 32, 32});
+  CHECK(f.info("patches").shape == Shape{4, 9, 3, 16, 16});
+  CHECK(f.info("bank").shape == Shape{16, 16});
+  CHECK(f.get<i64>("index").shape() == Shape{4});
+  CHECK(f.get<i64>("negatives").shape() == Shape{5, 4, 5});
+  for (std::string form : {"info_nce", "nce_paper", "nce_constant"}) {
+    CHECK(f.info(form + ".loss").shape == Shape{5});
+    CHECK(f.info(form + ".terms").shape == Shape{5, 2});
+    CHECK(f.info(form + ".z_image").shape == Shape{4, 16});
+    CHECK(f.info(form + ".z_patch").shape == Shape{4, 16});
+    CHECK(f.info(form + ".bank").shape == Shape{16, 16});
+    CHECK(f.contains(form + ".grad.conv1.weight"));
+    CHECK(f.contains(form + ".final.layer4.1.bn2.running_var"));
+  }
+  CHECK(f.info("nce_constant.z").shape == Shape{1});
+  CHECK(f.info("init.layer2.0.downsample.0.weight").shape == Shape{8, 4, 1, 1});
+  CHECK(f.get<double>("info_nce.loss")[0] == doctest::Approx(2.66905542859680577));
+  CHECK(io::json::parse(f.metadata().at("config")).at("temperature").as_double() == 0.07);
+  for (const auto& t : f.tensors())
+    if (t.dtype == io::DType::f64) CHECK(io::count_non_finite(f.get<double>(t.name)) == 0);
+}
