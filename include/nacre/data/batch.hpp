@@ -1,0 +1,28 @@
+// Batch: what a loader yields. Which fields are filled depends on the views (pretext/*.hpp).
+#pragma once
+
+#include <nacre/data/dataset.hpp>
+
+namespace nacre {
+
+struct Batch {
+  Tensor<float> image;    // [V * B, S, S, C] normalised; view v of sample b is row v * B + b (V = 1 for PIRL)
+  Tensor<float> patches;  // [B, 9, P, P, C] normalised, in shuffled order; empty without a jigsaw
+  Tensor<i64> order;      // [B, 9]: patch p of sample b was cut from cell order[b, p]
+  Tensor<i64> puzzle;     // [B]: row of the permutation set, where there is one
+  Tensor<i64> index;      // [B]: position of the sample in the image set
+  i64 epoch = 0;
+  i64 step = 0;        // counted from the start of the run
+  float progress = 0;  // step / steps of the run, in [0, 1)
+};
+
+namespace data {
+
+// Gives t the shape, in its own memory where nobody else still refers to it.
+template <class T>
+void reuse(Tensor<T>& t, const Shape& shape) {
+  if (t.shape() != shape || !t.unique()) t = Tensor<T>(shape);
+}
+
+}  // namespace data
+}  // namespace nacre
