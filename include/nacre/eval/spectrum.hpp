@@ -17,7 +17,7 @@ struct Spectrum {
   Tensor<double> vectors;      // [m, m]: row k is v_k; its largest component is positive
 };
 
-// Only the lower triangle of a [m, m] is read. NaN in, NaN out.
+// a [m, m] must be symmetric. NaN in, NaN out.
 NACRE_INLINE Spectrum symmetric_spectrum(const Tensor<double>& a);
 NACRE_INLINE std::vector<double> symmetric_eigenvalues(const Tensor<double>& a);  // descending
 
