@@ -49,17 +49,6 @@ class MemoryBank {
 
   void update(const Tensor<i64>& index, const Tensor<T>& z) { move(index, z, momentum_); }
 
-  // The rows named by `index`, any shape: [.., D].
-  Tensor<T> gather(const Tensor<i64>& index) const {
-    check_index(index);
-    i64 d = dim();
-    Tensor<T> y({index.size(), d});
-    parallel_for(index.size(), 64, [&](i64 begin, i64 end) {
-      for (i64 i = begin; i < end; ++i) std::memcpy(y.data() + i * d, rows().data() + index[i] * d, sizeof(T) * static_cast<std::size_t>(d));
-    });
-    return y;
-  }
-
   static void visit(auto& self, auto&& f) { f("rows", self.rows_); }
 
  private:

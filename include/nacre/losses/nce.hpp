@@ -11,7 +11,7 @@
 // Backward keeps the scores and M. Tested in tests/losses/nce.cpp.
 #pragma once
 
-#include <nacre/backend/cpu/reduce.hpp>
+#include <nacre/backend/cpu/softmax.hpp>
 #include <nacre/autograd/var.hpp>
 #include <nacre/math/elementwise.hpp>
 
@@ -41,14 +41,13 @@ void scaled_row(const T* scores, i64 k, T inv_temperature, T* s, const i64* inde
 
 template <class T>
 T log_sum_exp_row(const T* s, i64 k) {
-  T m = -std::numeric_limits<T>::infinity(), sum = 0;
+  T m = 0;
+  double sum = 0;
   backend::simd::run([&] {
-    using backend::detail::reduce_row, backend::Dense;
-    m = reduce_row<math::Max, T>(backend::Identity{}, 0, 0, k, Dense<T>{s, k}).m;
-    auto e = [m](T x) { return scalar::exp(x - m); };
-    sum = reduce_row<math::Sum, T>(e, 0, 0, k, Dense<T>{s, k}).s;
+    m = backend::detail::row_max(s, k);
+    sum = backend::detail::row_exp_sum<false>(s, k, m, static_cast<T*>(nullptr));
   });
-  return m == -std::numeric_limits<T>::infinity() ? m : m + std::log(sum);
+  return m + static_cast<T>(std::log(sum));
 }
 
 template <class T>
@@ -73,9 +72,9 @@ double nce_z(const Tensor<T>& positive, const Tensor<T>& negatives, double tempe
 template <class T, class D>
 Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions o, Tensor<i64> shared_index = {},
               Tensor<i64> own = {}) {
-  const Shape &p = positive.shape(), &n = negatives.shape();
+  const Shape &ps = positive.shape(), &n = negatives.shape();
   check(n.rank() == 2 && positive.value().size() == n[0] && n[0] >= 1 && n[1] >= 1, "nce", [&] {
-    return "positive is " + p.str() + ", negatives are " + n.str() + "; need [B] and [B, K] with B, K at least 1";
+    return "positive is " + ps.str() + ", negatives are " + n.str() + "; need [B] and [B, K] with B, K at least 1";
   });
   check(o.temperature > 0, "nce", [&] { return "temperature " + std::to_string(o.temperature) + " is not above 0"; });
   bool constant_z = o.form == NceForm::nce_constant;

@@ -9,10 +9,9 @@
 // Tested in tests/losses/pirl.cpp against tests/golden/pirl_tiny.safetensors.
 #pragma once
 
-#include <nacre/bank/memory_bank.hpp>
-#include <nacre/bank/negatives.hpp>
 #include <nacre/losses/nce.hpp>
 #include <nacre/ops/matmul.hpp>
+#include <nacre/ops/shape.hpp>
 #include <nacre/ops/similarity.hpp>
 
 namespace nacre::losses {
@@ -21,7 +20,7 @@ struct PirlOptions {
   double lambda = 0.5;
   double temperature = 0.07;
   NceForm form = NceForm::info_nce;
-  NegativesOptions negatives;
+  bool exclude_self = true;  // of a shared set of negatives; a set per sample is drawn without it
 };
 
 template <class T>
@@ -29,29 +28,27 @@ struct PirlTerms {
   Var<T> loss, patches, image;  // patches is empty when lambda is 0
 };
 
-// negatives [B, K] per sample or [K] shared: rows of the bank. z: Z of the form nce_constant, a value <= 0 is
-// replaced by the one of the first scores seen (the patches').
+// bank [N, D]: the rows of the memory bank. index [B]: the batch's rows. negatives [B, K] per sample or [K] shared.
+// z: Z of the form nce_constant; a value <= 0 is replaced by that of the first scores seen (the patches').
 template <class T>
-PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const MemoryBank<T>& bank, const Tensor<i64>& index,
+PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& bank, const Tensor<i64>& index,
                   const Tensor<i64>& negatives, const PirlOptions& o, double& z) {
   check(o.lambda >= 0 && o.lambda <= 1, "pirl", [&] { return "lambda " + std::to_string(o.lambda) + " is not between 0 and 1"; });
-  check(image.shape().rank() == 2 && image.dim(0) == index.size() && image.dim(1) == bank.dim(), "pirl", [&] {
-    return "image is " + image.shape().str() + ", index " + index.shape().str() + ", bank rows " + bank.rows().shape().str() +
+  check(image.shape().rank() == 2 && bank.rank() == 2 && image.dim(0) == index.size() && image.dim(1) == bank.dim(1), "pirl", [&] {
+    return "image is " + image.shape().str() + ", index " + index.shape().str() + ", bank " + bank.shape().str() +
            "; need one unit row per index, as long as the bank's";
   });
   check(o.lambda == 0 || (patches.node() && patches.shape() == image.shape()), "pirl", [&] {
     return "patches must be " + image.shape().str() + " like image" + (patches.node() ? ", got " + patches.shape().str() : "");
   });
-  Var<T> own(bank.gather(index));
   bool shared = negatives.rank() == 1;
-  Var<T> shared_rows(shared ? bank.gather(negatives) : Tensor<T>());
+  Var<T> rows(bank), own = gather_rows(rows, index), others = shared ? gather_rows(rows, negatives) : rows;
   auto term = [&](const Var<T>& v) {
     Var<T> positive = row_dot(v, own);
-    Var<T> negative = shared ? matmul(v, shared_rows, {.transpose_b = true}) : gathered_dot(v, bank.rows(), negatives);
-    if (o.form == NceForm::nce_constant && z <= 0) z = nce_z(positive.value(), negative.value(), o.temperature, bank.size());
-    NceOptions nce_options{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.size()};
-    return shared && o.negatives.exclude_self ? nce(positive, negative, nce_options, negatives, index)
-                                              : nce(positive, negative, nce_options);
+    Var<T> negative = shared ? matmul(v, others, {.transpose_b = true}) : gathered_dot(v, bank, negatives);
+    if (o.form == NceForm::nce_constant && z <= 0) z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
+    NceOptions form{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.dim(0)};
+    return shared && o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form);
   };
   PirlTerms<T> t;
   if (o.lambda > 0) t.patches = term(patches);
@@ -63,13 +60,13 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const MemoryBank<T
 // What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
 // InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, where c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
 // A loss that stays at log(K + 1) tells nothing apart.
-inline double expected_initial_loss(const PirlOptions& o, i64 dim) {
+inline double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim) {
   double kappa = 1 / o.temperature, c = 1, t = 1;
   for (int i = 0; i < 200; ++i) {
     t *= kappa * kappa / 4 / ((i + 1) * (static_cast<double>(dim) / 2 + i));
     c += t;
   }
-  double base = std::log(static_cast<double>(o.negatives.count) * c);
+  double base = std::log(static_cast<double>(negatives) * c);
   return o.form == NceForm::info_nce ? base : base + 1;
 }
 

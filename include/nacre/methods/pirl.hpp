@@ -9,6 +9,8 @@
 // Misra & van der Maaten, 2020. Tested in tests/methods/pirl.cpp.
 #pragma once
 
+#include <nacre/bank/memory_bank.hpp>
+#include <nacre/bank/negatives.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/losses/pirl.hpp>
 #include <nacre/models/heads.hpp>
@@ -20,6 +22,8 @@ namespace nacre::methods {
 struct PirlOptions : losses::PirlOptions {
   models::ResNetOptions encoder;
   i64 dim = 128;                 // of the embedding
+  i64 negatives = 4096;          // rows of the bank a sample is pushed from
+  bool shared_negatives = false; // one set for the whole batch
   bool mlp_head = false;         // a hidden layer in the image head, as in VISSL's better recipe
   double bank_momentum = 0.5;    // weight of a row's past
 };
@@ -59,15 +63,19 @@ struct Pirl {
   }
 
   // One batch to its loss, negatives drawn from the tape's key. Keeps the image rows for after_step.
-  losses::PirlTerms<T> loss(Tape& tape, const data::Batch& batch) {
+  losses::PirlTerms<T> loss(Tape& tape, const Batch& batch) {
     Output out = (*this)(tape, batch.image, batch.patches);
     newest_ = out.image.value();
-    Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), options.negatives, tape.next_key());
-    return losses::pirl(out.image, out.patches, bank, batch.index, negatives, options, z.value()[0]);
+    newest_patches_ = options.lambda > 0 ? out.patches.value() : Tensor<T>();
+    NegativesOptions draw{.count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
+    Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
+    return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
   }
 
-  void after_step(const data::Batch& batch) { bank.update(batch.index, newest_); }
-  const Tensor<T>& newest() const { return newest_; }  // image rows of the last batch, for the monitors
+  void after_step(const Batch& batch) { bank.update(batch.index, newest_); }
+  // Rows of the last batch, for the monitors; the second is empty when lambda is 0.
+  const Tensor<T>& newest() const { return newest_; }
+  const Tensor<T>& newest_patches() const { return newest_patches_; }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);
@@ -78,7 +86,7 @@ struct Pirl {
   }
 
  private:
-  Tensor<T> newest_;
+  Tensor<T> newest_, newest_patches_;
 };
 
 // Fills the bank with the embeddings of the untrained encoder: one forward pass over the images, unaugmented,
