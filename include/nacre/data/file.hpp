@@ -1,4 +1,4 @@
-// Whole files and folder listings for the readers: sizes are looked at before anything is allocated.
+// Folder listings and small text files for the readers (io/file.hpp reads and writes whole files).
 //
 // Throws DataError naming the path. Tested in tests/data/file.cpp.
 #pragma once
@@ -10,17 +10,13 @@
 
 namespace nacre::data {
 
-// The bytes of a regular file of at most max_bytes.
-NACRE_INLINE std::vector<u8> read_file(const std::string& path, u64 max_bytes = u64{1} << 32);
-
 NACRE_INLINE bool is_directory(const std::string& path);
 NACRE_INLINE bool is_file(const std::string& path);
-NACRE_INLINE u64 file_size(const std::string& path);
 
-// Names in a folder, without . and .., sorted by bytes; hidden names (leading dot) are left out.
+// Names in a folder, sorted by bytes; hidden names (leading dot) are left out.
 NACRE_INLINE std::vector<std::string> list_directory(const std::string& path);
 
-// The lines of a small text file without their ends, empty lines dropped (class names).
+// The lines of a text file of at most 1 MiB, without their ends and without empty ones (class names).
 NACRE_INLINE std::vector<std::string> read_lines(const std::string& path);
 
 }  // namespace nacre::data

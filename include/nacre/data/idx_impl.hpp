@@ -3,6 +3,7 @@
 
 #include <nacre/data/file.hpp>
 #include <nacre/data/idx.hpp>
+#include <nacre/io/file.hpp>
 
 #include <algorithm>
 
@@ -130,8 +131,8 @@ NACRE_INLINE Tensor<u8> parse_idx(const u8* bytes, std::size_t size, const std::
 }
 
 NACRE_INLINE Tensor<u8> read_idx(const std::string& path) {
-  std::vector<u8> bytes = read_file(path);
-  return parse_idx(bytes.data(), bytes.size(), path);
+  std::string bytes = io::read_file(path, u64{1} << 32);
+  return parse_idx(reinterpret_cast<const u8*>(bytes.data()), bytes.size(), path);
 }
 
 NACRE_INLINE Images read_idx_images(const std::string& images_path, const std::string& labels_path, const std::string& name,
