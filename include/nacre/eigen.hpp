@@ -7,7 +7,7 @@
 //   return make_op("square", y, [x](const Tensor<T>& gy) { accumulate(x, 2 * as_array(gy) * as_array(x.value())); }, x);
 //
 // A map is valid as long as the tensor's memory. The only header with Eigen in its signatures; nothing in
-// nacre includes it. Throws nacre::Error. Tested in tests/eigen/eigen.cpp and by examples/04_my_loss.cpp.
+// nacre includes it. Throws nacre::Error. Tested in tests/ops/eigen.cpp and by examples/04_my_loss.cpp.
 #pragma once
 
 #include <nacre/autograd/var.hpp>

@@ -49,8 +49,8 @@ struct LeakyRelu {
   static constexpr const char* name = "leaky_relu";
   static constexpr Keep keep = Keep::input;
   double slope = 0.01;
-  template <class A> NACRE_HD A operator()(A x) const { return x < 0 ? A(slope) * x : x; }
-  template <class A> NACRE_HD A grad(A x, A gy) const { return x < 0 ? A(slope) * gy : gy; }
+  template <class A> NACRE_HD A operator()(A x) const { return x * (x < 0 ? A(slope) : A(1)); }
+  template <class A> NACRE_HD A grad(A x, A gy) const { return gy * (x < 0 ? A(slope) : A(1)); }
 };
 
 struct Gelu {  // x Phi(x), Phi the normal distribution function (Hendrycks & Gimpel, 2016)

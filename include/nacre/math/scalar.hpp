@@ -16,10 +16,9 @@ template <class A>
 inline constexpr A infinity = std::numeric_limits<A>::infinity();  // a constant: device code may read it
 
 NACRE_HD inline float exp(float x) {
-  float clipped = x < -87.33654f ? -87.33654f : (x > 88.72283f ? 88.72283f : x);
-  float shifted = clipped * 1.44269504f + 12582912.0f;  // round to nearest by the mantissa's end
+  float shifted = x * 1.44269504f + 12582912.0f;  // round to nearest by the mantissa's end
   float n = shifted - 12582912.0f;
-  float r = (clipped - n * 0.693359375f) - n * -2.12194440e-4f;
+  float r = (x - n * 0.693359375f) - n * -2.12194440e-4f;
   float p = 1.98756915e-4f;
   p = p * r + 1.39819995e-3f;
   p = p * r + 8.33345205e-3f;
@@ -27,12 +26,12 @@ NACRE_HD inline float exp(float x) {
   p = p * r + 1.66666657e-1f;
   p = p * r + 5.00000000e-1f;
   p = p * r * r + r + 1.0f;
-  // 2^n in two factors: n = 128 would overflow one
-  int k = static_cast<int>(n), half = k / 2;
-  float y = p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (k - half + 127) << 23);
-  y = x < -87.33654f ? 0.0f : y;
-  y = x > 88.72283f ? infinity<float> : y;
-  return x != x ? x : y;
+  // 2^n in two factors: n = 128 would overflow one, n < -126 underflow
+  int k = std::bit_cast<int>(shifted) - std::bit_cast<int>(12582912.0f), half = k >> 1;
+  float y = p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((k - half + 127) << 23);
+  // masks, as a branch would keep loops from vectorising; NaN has passed through the arithmetic
+  int under = -(x < -104.0f), over = -(x > 88.72283f);
+  return std::bit_cast<float>((std::bit_cast<int>(y) & ~under & ~over) | (over & 0x7f800000));
 }
 NACRE_HD inline double exp(double x) { return std::exp(x); }
 
