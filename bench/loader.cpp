@@ -1,7 +1,8 @@
 // The loader's views, in samples per second of one core (CPU time of the thread that makes them).
 //
 // Rows: SimCLR's two views and PIRL's image + nine patches at 32 pixels, the same from pictures of 500 x 375 at 224,
-// and a whole Loader pass. Reference figures: PyTorch's transforms make 485 PIRL and 1,720 SimCLR samples/s a core at 32 px.
+// and a whole Loader pass. Reference figures: PyTorch's transforms make 485 PIRL and 1,720 SimCLR samples/s a core at
+// 32 px.
 #include <nacre/data/loader.hpp>
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/pretext/two_views.hpp>
@@ -52,7 +53,8 @@ BENCHMARK(pirl_224)->Unit(benchmark::kMicrosecond);
 void loader_pirl_32(benchmark::State& state) {  // wall time, all threads, as a training loop sees it
   data::Images images = noise(4096, 32, 32, 3);
   for (auto _ : state) {
-    Loader loader(images, pretext::jigsaw_views(), {.batch = 128, .normalization = data::imagenet_normalization}, Key{1});
+    Loader loader(images, pretext::jigsaw_views(), {.batch = 128, .normalization = data::imagenet_normalization},
+                  Key{1});
     for (Batch& batch : loader) benchmark::DoNotOptimize(batch.patches.data());
   }
   state.SetItemsProcessed(state.iterations() * 4096);

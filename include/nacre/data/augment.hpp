@@ -23,7 +23,7 @@ struct Crop {
 };
 
 struct Photometric {
-  float jitter = 0.8f;  // probability of the four below, together
+  float jitter = 0.8f;                                          // probability of the four below, together
   float brightness = 0.4f, contrast = 0.4f, saturation = 0.4f;  // factor in [max(0, 1 - v), 1 + v]
   float hue = 0.1f;                                             // in [-v, v] turns, at most 0.5
   float grey = 0.2f;                                            // probability of dropping the colour
@@ -44,7 +44,10 @@ inline constexpr Augment identity{{1, 1, 1, 1, 0}, {.jitter = 0, .grey = 0}};
 // SimCLR: harsh crops, strong colour. strength 1 on ImageNet (blur .5), 0.5 without blur on CIFAR-10.
 inline constexpr Augment simclr(float strength = 0.5f, float blur = 0) {
   return {{.area_min = strength >= 1 ? 0.08f : 0.2f},
-          {.brightness = 0.8f * strength, .contrast = 0.8f * strength, .saturation = 0.8f * strength, .hue = 0.2f * strength,
+          {.brightness = 0.8f * strength,
+           .contrast = 0.8f * strength,
+           .saturation = 0.8f * strength,
+           .hue = 0.2f * strength,
            .blur = blur}};
 }
 

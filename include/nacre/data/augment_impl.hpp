@@ -15,7 +15,8 @@ namespace detail {
 
 typedef float Float4 __attribute__((vector_size(16)));
 
-// For each of `size` outputs the first input and `taps` weights (zero-padded) of a triangle filter over `length` inputs.
+// For each of `size` outputs the first input and `taps` weights (zero-padded) of a triangle filter over `length`
+// inputs.
 struct Filter {
   std::vector<int> first;
   std::vector<float> weight;
@@ -31,7 +32,8 @@ struct Filter {
       int a = std::max(0, static_cast<int>(center - support + 0.5f));
       int b = std::min({static_cast<int>(length), static_cast<int>(center + support + 0.5f), a + taps});
       float* w = weight.data() + o * taps;
-      for (int k = a; k < b; ++k) total += w[k - a] = std::max(0.f, 1 - std::abs((static_cast<float>(k) + 0.5f - center) / support));
+      for (int k = a; k < b; ++k)
+        total += w[k - a] = std::max(0.f, 1 - std::abs((static_cast<float>(k) + 0.5f - center) / support));
       for (int k = a; k < b; ++k) w[k - a] /= total;
       first[static_cast<std::size_t>(o)] = a;
     }
@@ -53,9 +55,15 @@ inline Scratch& scratch() {
 }
 
 // Compared as integers, because compilers make branches of the float forms: exact where one of a, b is not negative.
-inline float larger(float a, float b) { return std::bit_cast<float>(std::max(std::bit_cast<int>(a), std::bit_cast<int>(b))); }
-inline float smaller(float a, float b) { return std::bit_cast<float>(std::min(std::bit_cast<int>(a), std::bit_cast<int>(b))); }
-inline int less(float a, float b) { return (std::bit_cast<int>(a) - std::bit_cast<int>(b)) >> 31; }  // -1 or 0; neither negative
+inline float larger(float a, float b) {
+  return std::bit_cast<float>(std::max(std::bit_cast<int>(a), std::bit_cast<int>(b)));
+}
+inline float smaller(float a, float b) {
+  return std::bit_cast<float>(std::min(std::bit_cast<int>(a), std::bit_cast<int>(b)));
+}
+inline int less(float a, float b) {
+  return (std::bit_cast<int>(a) - std::bit_cast<int>(b)) >> 31;
+}  // -1 or 0; neither negative
 inline float clamp01(float v) { return smaller(larger(v, 0), 1); }
 inline float grey_of(float r, float g, float b) { return 0.299f * r + 0.587f * g + 0.114f * b; }
 
@@ -107,7 +115,8 @@ inline void jitter(Canvas to, const Look& look) {
   for (int step : look.order) {
     if (step == 0 && look.brightness != 1) affine(to, look.brightness, 0);
     if (step == 1 && look.contrast != 1) {
-      float sum = color ? lane_sum(n, [&](i64 i) { return grey_of(r[i], g[i], b[i]); }) : lane_sum(n, [&](i64 i) { return r[i]; });
+      float sum = color ? lane_sum(n, [&](i64 i) { return grey_of(r[i], g[i], b[i]); })
+                        : lane_sum(n, [&](i64 i) { return r[i]; });
       affine(to, look.contrast, (1 - look.contrast) * (sum / static_cast<float>(n)));
     }
     if (step == 2 && color && look.saturation != 1) {
@@ -166,20 +175,20 @@ inline std::string range_text(const char* what, float lo, float hi, const char* 
 NACRE_INLINE void validate(const Augment& o) {
   const Crop& c = o.crop;
   const Photometric& p = o.color;
-  check(0 < c.area_min && c.area_min <= c.area_max && c.area_max <= 1, "augment", [&] {
-    return detail::range_text("the crop's area", c.area_min, c.area_max, "0 < min <= max <= 1");
-  });
-  check(0 < c.ratio_min && c.ratio_min <= c.ratio_max && c.ratio_max < 1e6f, "augment", [&] {
-    return detail::range_text("the crop's ratio", c.ratio_min, c.ratio_max, "0 < min <= max");
-  });
+  check(0 < c.area_min && c.area_min <= c.area_max && c.area_max <= 1, "augment",
+        [&] { return detail::range_text("the crop's area", c.area_min, c.area_max, "0 < min <= max <= 1"); });
+  check(0 < c.ratio_min && c.ratio_min <= c.ratio_max && c.ratio_max < 1e6f, "augment",
+        [&] { return detail::range_text("the crop's ratio", c.ratio_min, c.ratio_max, "0 < min <= max"); });
   check(0 < p.blur_sigma_min && p.blur_sigma_min <= p.blur_sigma_max && p.blur_sigma_max <= 20, "augment", [&] {
     return detail::range_text("the blur's sigma", p.blur_sigma_min, p.blur_sigma_max, "0 < min <= max <= 20 pixels");
   });
-  for (auto [name, v] : {std::pair{"flip", c.flip}, {"jitter", p.jitter}, {"grey", p.grey}, {"blur", p.blur}, {"solarize", p.solarize}})
+  for (auto [name, v] :
+       {std::pair{"flip", c.flip}, {"jitter", p.jitter}, {"grey", p.grey}, {"blur", p.blur}, {"solarize", p.solarize}})
     check(v >= 0 && v <= 1, "augment", [&, n = name, x = v] {
       return std::string("the probability ") + n + " is " + std::to_string(x) + "; it must lie in [0, 1]";
     });
-  for (auto [name, v] : {std::pair{"brightness", p.brightness}, {"contrast", p.contrast}, {"saturation", p.saturation}, {"hue", p.hue}})
+  for (auto [name, v] :
+       {std::pair{"brightness", p.brightness}, {"contrast", p.contrast}, {"saturation", p.saturation}, {"hue", p.hue}})
     check(v >= 0 && v <= (name[0] == 'h' ? 0.5f : 10.f), "augment", [&, n = name, x = v] {
       return std::string(n) + " is " + std::to_string(x) + "; it must not be negative (hue: at most 0.5 turns)";
     });
@@ -287,7 +296,8 @@ NACRE_INLINE void recolor(Canvas to, const Look& look) {
     detail::blur(to, look.sigma, row, detail::Scratch::grow(s.blurred, to.stride));
   }
   if (look.solarize)
-    for (i64 i = 0; i < to.stride * to.channels; ++i) to.data[i] = to.data[i] >= look.threshold ? 1 - to.data[i] : to.data[i];
+    for (i64 i = 0; i < to.stride * to.channels; ++i)
+      to.data[i] = to.data[i] >= look.threshold ? 1 - to.data[i] : to.data[i];
 }
 
 NACRE_INLINE void cut(Canvas from, i64 y, i64 x, bool flip, Canvas to) {
@@ -323,8 +333,8 @@ NACRE_INLINE void store(Canvas canvas, const Normalization& normalization, float
   });
 }
 
-NACRE_INLINE void augment(const Picture& picture, const Augment& options, const Normalization& normalization, Key key, i64 size,
-                          float* out) {
+NACRE_INLINE void augment(const Picture& picture, const Augment& options, const Normalization& normalization, Key key,
+                          i64 size, float* out) {
   Random random(key);
   Box box = draw_box(options.crop, picture.height, picture.width, random);
   bool flip = random.chance(options.crop.flip);
@@ -338,13 +348,13 @@ NACRE_INLINE void augment(const Picture& picture, const Augment& options, const 
 NACRE_INLINE Tensor<float> evaluation_batch(const Images& images, i64 begin, i64 end, i64 size,
                                             const Normalization& normalization) {
   check(0 <= begin && begin <= end && end <= images.size(), "evaluation_batch", [&] {
-    return "[" + std::to_string(begin) + ", " + std::to_string(end) + ") is not inside a set of " + std::to_string(images.size()) +
-           " pictures";
+    return "[" + std::to_string(begin) + ", " + std::to_string(end) + ") is not inside a set of " +
+           std::to_string(images.size()) + " pictures";
   });
-  check(size >= 1 && size <= 4096, "evaluation_batch", [&] { return "size " + std::to_string(size) + " is not in 1 .. 4096"; });
-  check(normalization.known(), "evaluation_batch", [] {
-    return std::string("the normalization is not known; take mean_std(training images) or the run's");
-  });
+  check(size >= 1 && size <= 4096, "evaluation_batch",
+        [&] { return "size " + std::to_string(size) + " is not in 1 .. 4096"; });
+  check(normalization.known(), "evaluation_batch",
+        [] { return std::string("the normalization is not known; take mean_std(training images) or the run's"); });
   i64 channels = images.channels, row = size * size * channels;
   std::vector<float> table(static_cast<std::size_t>(channels) * 256);  // every normalised pixel value, exactly rounded
   for (std::size_t i = 0; i < table.size(); ++i)

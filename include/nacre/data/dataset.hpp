@@ -42,7 +42,8 @@ struct Images {
   bool empty() const { return size() == 0; }
   bool labelled() const { return !labels.empty(); }
   Picture operator[](i64 i) const {
-    if (dense()) return {pixels.data() + i * pixels.dim(1) * pixels.dim(2) * channels, pixels.dim(1), pixels.dim(2), channels};
+    if (dense())
+      return {pixels.data() + i * pixels.dim(1) * pixels.dim(2) * channels, pixels.dim(1), pixels.dim(2), channels};
     const Extent& e = extents[static_cast<std::size_t>(i)];
     return {pixels.data() + e.offset, e.height, e.width, channels};
   }

@@ -64,9 +64,8 @@ NACRE_INLINE void seal(Images& images) {
 }
 
 NACRE_INLINE Images make_images(Tensor<u8> pixels, Tensor<i64> labels, std::string name) {
-  check(pixels.rank() == 4 && (pixels.dim(3) == 1 || pixels.dim(3) == 3), "make_images", [&] {
-    return "pixels must be [N, H, W, C] with C 1 or 3, got " + pixels.shape().str();
-  });
+  check(pixels.rank() == 4 && (pixels.dim(3) == 1 || pixels.dim(3) == 3), "make_images",
+        [&] { return "pixels must be [N, H, W, C] with C 1 or 3, got " + pixels.shape().str(); });
   check(labels.empty() || labels.shape() == Shape{pixels.dim(0)}, "make_images", [&] {
     return "labels must be [" + std::to_string(pixels.dim(0)) + "], one a picture, got " + labels.shape().str();
   });
@@ -110,7 +109,8 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
 }
 
 NACRE_INLINE Images limit(const Images& images, i64 n, Key key) {
-  check(n >= 0, "limit", [&] { return "n is " + std::to_string(n) + "; give the number of pictures to keep, or 0 for all"; });
+  check(n >= 0, "limit",
+        [&] { return "n is " + std::to_string(n) + "; give the number of pictures to keep, or 0 for all"; });
   if (n == 0 || n >= images.size()) return images;
   std::vector<i64> indices(static_cast<std::size_t>(n));
   for (i64 i = 0; i < n; ++i)

@@ -15,7 +15,8 @@ namespace detail {
 // Reads a plain or gzip file front to back, as many bytes as asked for.
 class IdxSource {
  public:
-  IdxSource(const u8* bytes, std::size_t size, const std::string& name) : name_(name), gzip_(size >= 2 && bytes[0] == 0x1f) {
+  IdxSource(const u8* bytes, std::size_t size, const std::string& name)
+      : name_(name), gzip_(size >= 2 && bytes[0] == 0x1f) {
     stream_.next_in = const_cast<u8*>(bytes);
     left_ = size;
     if (gzip_ && inflateInit2(&stream_, 15 + 16) != Z_OK) fail<DataError>("read_idx", "zlib could not be started");
@@ -35,7 +36,8 @@ class IdxSource {
         stream_.avail_out = static_cast<uInt>(piece);
         while (stream_.avail_out > 0) step("ends before its data does; download it again");
       } else {
-        check<DataError>(left_ >= piece, "read_idx", [&] { return name_ + " ends before its data does; download it again"; });
+        check<DataError>(left_ >= piece, "read_idx",
+                         [&] { return name_ + " ends before its data does; download it again"; });
         std::copy_n(stream_.next_in, piece, out);
         stream_.next_in += piece;
         left_ -= piece;
@@ -53,12 +55,12 @@ class IdxSource {
       stream_.avail_out = 1;
       while (!ended_) {
         step("ends inside its check sum; download it again");
-        check<DataError>(stream_.avail_out == 1, "read_idx", [&] { return name_ + " holds more bytes than its header says"; });
+        check<DataError>(stream_.avail_out == 1, "read_idx",
+                         [&] { return name_ + " holds more bytes than its header says"; });
       }
     }
-    check<DataError>(left_ == 0 && stream_.avail_in == 0, "read_idx", [&] {
-      return name_ + " has bytes after its end (more than its header says)";
-    });
+    check<DataError>(left_ == 0 && stream_.avail_in == 0, "read_idx",
+                     [&] { return name_ + " has bytes after its end (more than its header says)"; });
   }
 
  private:
@@ -84,7 +86,8 @@ class IdxSource {
 inline std::string idx_path(const std::string& dir, const std::string& stem) {
   std::string plain = dir + "/" + stem, packed = plain + ".gz";
   check<DataError>(is_directory(dir), "fashion_mnist", [&] {
-    return "there is no folder " + dir + "; install Debian's dataset-fashion-mnist or name the folder of the four files";
+    return "there is no folder " + dir +
+           "; install Debian's dataset-fashion-mnist or name the folder of the four files";
   });
   if (is_file(packed)) return packed;
   check<DataError>(is_file(plain), "fashion_mnist", [&] {
@@ -94,9 +97,9 @@ inline std::string idx_path(const std::string& dir, const std::string& stem) {
 }
 
 inline Images fashion_mnist_split(const std::string& dir, const std::string& prefix, const std::string& name) {
-  return read_idx_images(idx_path(dir, prefix + "-images-idx3-ubyte"), idx_path(dir, prefix + "-labels-idx1-ubyte"), name,
-                         {"T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag",
-                          "ankle boot"});
+  return read_idx_images(
+      idx_path(dir, prefix + "-images-idx3-ubyte"), idx_path(dir, prefix + "-labels-idx1-ubyte"), name,
+      {"T-shirt/top", "trouser", "pullover", "dress", "coat", "sandal", "shirt", "sneaker", "bag", "ankle boot"});
 }
 
 }  // namespace detail
@@ -107,8 +110,9 @@ NACRE_INLINE Tensor<u8> parse_idx(const u8* bytes, std::size_t size, const std::
   source.read(head, 4);
   int rank = head[3];
   check<DataError>(head[0] == 0 && head[1] == 0 && head[2] == 8 && rank >= 1 && rank <= 3, "read_idx", [&] {
-    return name + " is not an IDX file of unsigned bytes with 1 to 3 sizes (its first four bytes are " + std::to_string(head[0]) +
-           " " + std::to_string(head[1]) + " " + std::to_string(head[2]) + " " + std::to_string(head[3]) + ")";
+    return name + " is not an IDX file of unsigned bytes with 1 to 3 sizes (its first four bytes are " +
+           std::to_string(head[0]) + " " + std::to_string(head[1]) + " " + std::to_string(head[2]) + " " +
+           std::to_string(head[3]) + ")";
   });
   source.read(head + 4, 4 * static_cast<u64>(rank));
   i64 extent[3] = {}, elements = 1;
@@ -116,7 +120,8 @@ NACRE_INLINE Tensor<u8> parse_idx(const u8* bytes, std::size_t size, const std::
     for (int k = 0; k < 4; ++k) extent[i] = extent[i] * 256 + head[4 + 4 * i + k];
     bool overflow = __builtin_mul_overflow(elements, extent[i], &elements);
     check<DataError>(!overflow && elements <= max_elements, "read_idx", [&] {
-      return name + " claims more than " + std::to_string(max_elements) + " bytes; the file is corrupt or the limit too low";
+      return name + " claims more than " + std::to_string(max_elements) +
+             " bytes; the file is corrupt or the limit too low";
     });
   }
   u64 most = source.gzip() ? 1032 * static_cast<u64>(size) : static_cast<u64>(size);
@@ -135,11 +140,12 @@ NACRE_INLINE Tensor<u8> read_idx(const std::string& path) {
   return parse_idx(reinterpret_cast<const u8*>(bytes.data()), bytes.size(), path);
 }
 
-NACRE_INLINE Images read_idx_images(const std::string& images_path, const std::string& labels_path, const std::string& name,
-                                    const std::vector<std::string>& classes) {
+NACRE_INLINE Images read_idx_images(const std::string& images_path, const std::string& labels_path,
+                                    const std::string& name, const std::vector<std::string>& classes) {
   Tensor<u8> pixels = read_idx(images_path), raw = read_idx(labels_path);
   check<DataError>(pixels.rank() == 3 && raw.rank() == 1, "read_idx", [&] {
-    return images_path + " must be [N, H, W] and " + labels_path + " [N], got " + pixels.shape().str() + " and " + raw.shape().str();
+    return images_path + " must be [N, H, W] and " + labels_path + " [N], got " + pixels.shape().str() + " and " +
+           raw.shape().str();
   });
   check<DataError>(pixels.dim(0) == raw.dim(0) && pixels.size() > 0, "read_idx", [&] {
     return images_path + " holds " + std::to_string(pixels.dim(0)) + " pictures and " + labels_path + " " +

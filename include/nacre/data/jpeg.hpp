@@ -11,7 +11,8 @@
 namespace nacre::data {
 
 // The pixels [H, W, C], C 1 or 3; `name` stands in error messages.
-NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std::string& name, i64 max_pixels = 100'000'000);
+NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std::string& name,
+                                    i64 max_pixels = 100'000'000);
 
 }  // namespace nacre::data
 

@@ -34,7 +34,8 @@ struct JpegReader {
   }
   static void on_message(j_common_ptr info, int level) {  // -1: the data is corrupt, libjpeg would go on
     int code = info->err->msg_code;
-    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR) on_error(info);
+    if (level < 0 && code != JWRN_EXTRANEOUS_DATA && code != JWRN_ADOBE_XFORM && code != JWRN_JFIF_MAJOR)
+      on_error(info);
   }
   static void on_progress(j_common_ptr info) {  // a small progressive file can ask for endless work
     if (reinterpret_cast<j_decompress_ptr>(info)->input_scan_number > 500) refuse(info, "more than 500 scans");

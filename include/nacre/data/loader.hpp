@@ -31,11 +31,11 @@ class Loader {
  public:
   template <class Views>
   Loader(const data::Images& images, const Views& views, const LoaderOptions& options, Key key)
-      : Loader(images, Source{std::make_shared<Views>(views),
-                              [](const void* v, Batch& b, i64 n, i64 c) { static_cast<const Views*>(v)->prepare(b, n, c); },
-                              [](const void* v, Batch& b, i64 row, const data::Picture& p, const data::Normalization& n, Key k) {
-                                static_cast<const Views*>(v)->fill(b, row, p, n, k);
-                              }},
+      : Loader(images,
+               Source{std::make_shared<Views>(views),
+                      [](const void* v, Batch& b, i64 n, i64 c) { static_cast<const Views*>(v)->prepare(b, n, c); },
+                      [](const void* v, Batch& b, i64 row, const data::Picture& p, const data::Normalization& n,
+                         Key k) { static_cast<const Views*>(v)->fill(b, row, p, n, k); }},
                options, key) {}
   Loader(Loader&&) = default;
   Loader& operator=(Loader&&) = default;

@@ -88,7 +88,8 @@ NACRE_INLINE Loader::Loader(const data::Images& images, Source source, const Loa
     : state_(std::make_shared<State>()) {
   i64 n = images.size();
   check(options.batch >= 1 && options.epochs >= 1, "loader", [&] {
-    return "batch " + std::to_string(options.batch) + " and epochs " + std::to_string(options.epochs) + " must be at least 1";
+    return "batch " + std::to_string(options.batch) + " and epochs " + std::to_string(options.epochs) +
+           " must be at least 1";
   });
   check<DataError>(n >= options.batch, "loader", [&] {
     return "the set '" + images.name + "' has " + std::to_string(n) + " pictures, fewer than one batch of " +
@@ -131,9 +132,8 @@ NACRE_INLINE Batch* Loader::next() {
 
 NACRE_INLINE void Loader::seek(i64 step) {
   State& s = *state_;
-  check(step >= 0 && step <= s.total, "loader.seek", [&] {
-    return "step " + std::to_string(step) + " is not in 0 .. " + std::to_string(s.total);
-  });
+  check(step >= 0 && step <= s.total, "loader.seek",
+        [&] { return "step " + std::to_string(step) + " is not in 0 .. " + std::to_string(s.total); });
   s.halt();
   s.taken = step;
 }

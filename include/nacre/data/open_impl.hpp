@@ -13,7 +13,8 @@ namespace nacre::data {
 namespace detail {
 
 inline void require_directory(const std::string& dir, const char* op, const char* holds) {
-  check<DataError>(is_directory(dir), op, [&] { return "there is no folder '" + dir + "'; give the folder that holds " + holds; });
+  check<DataError>(is_directory(dir), op,
+                   [&] { return "there is no folder '" + dir + "'; give the folder that holds " + holds; });
 }
 
 // DIR, or DIR/inner where the archive was unpacked as it comes.
@@ -21,7 +22,8 @@ inline std::string inner_directory(const std::string& dir, const std::string& in
   return !is_file(dir + "/" + probe) && is_file(dir + "/" + inner + "/" + probe) ? dir + "/" + inner : dir;
 }
 
-inline std::vector<std::string> names_or(const std::string& path, std::size_t count, std::vector<std::string> fallback) {
+inline std::vector<std::string> names_or(const std::string& path, std::size_t count,
+                                         std::vector<std::string> fallback) {
   if (!is_file(path)) return fallback;
   std::vector<std::string> names = read_lines(path);
   check<DataError>(names.size() == count, "open", [&] {
@@ -38,8 +40,8 @@ inline Images read_cifar(const std::vector<std::string>& paths, int label_bytes,
   for (const std::string& path : paths) {
     i64 size = static_cast<i64>(io::Source::open(path).size());
     check<DataError>(size > 0 && size % record == 0 && size / record <= max_records, "open", [&] {
-      return path + " has " + std::to_string(size) + " bytes, not a multiple of the record's " + std::to_string(record) +
-             "; it is truncated or another file";
+      return path + " has " + std::to_string(size) + " bytes, not a multiple of the record's " +
+             std::to_string(record) + "; it is truncated or another file";
     });
     n += size / record;
   }
@@ -94,7 +96,8 @@ inline Images read_stl10(const std::string& pixels_path, const std::string& labe
     for (i64 i = 0; i < n; ++i) {
       int label = static_cast<u8>(labels[static_cast<std::size_t>(i)]);
       check<DataError>(label >= 1 && label <= 10, "open", [&] {
-        return labels_path + ": label " + std::to_string(label) + " of picture " + std::to_string(i) + " is not in 1 .. 10";
+        return labels_path + ": label " + std::to_string(label) + " of picture " + std::to_string(i) +
+               " is not in 1 .. 10";
       });
       images.labels[i] = label - 1;
     }
@@ -197,8 +200,9 @@ NACRE_INLINE DataSplits open_cifar(const std::string& given, int classes) {
     std::string dir = detail::inner_directory(given, "cifar-10-batches-bin", "test_batch.bin");
     std::vector<std::string> train;
     for (int i = 1; i <= 5; ++i) train.push_back(dir + "/data_batch_" + std::to_string(i) + ".bin");
-    auto names = detail::names_or(dir + "/batches.meta.txt", 10, {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog",
-                                                                  "horse", "ship", "truck"});
+    auto names =
+        detail::names_or(dir + "/batches.meta.txt", 10,
+                         {"airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck"});
     data.train = detail::read_cifar(train, 1, "cifar10 train", names);
     data.test = detail::read_cifar({dir + "/test_batch.bin"}, 1, "cifar10 test", names);
     return data;
@@ -215,12 +219,13 @@ NACRE_INLINE DataSplits open_cifar(const std::string& given, int classes) {
 NACRE_INLINE DataSplits open_stl10(const std::string& given) {
   detail::require_directory(given, "open", "STL-10's train_X.bin and its kin");
   std::string dir = detail::inner_directory(given, "stl10_binary", "train_X.bin");
-  auto names = detail::names_or(dir + "/class_names.txt", 10, {"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey",
-                                                               "ship", "truck"});
+  auto names = detail::names_or(dir + "/class_names.txt", 10,
+                                {"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"});
   DataSplits data;
   data.train = detail::read_stl10(dir + "/train_X.bin", dir + "/train_y.bin", "stl10 train", names);
   data.test = detail::read_stl10(dir + "/test_X.bin", dir + "/test_y.bin", "stl10 test", names);
-  if (is_file(dir + "/unlabeled_X.bin")) data.unlabeled = detail::read_stl10(dir + "/unlabeled_X.bin", "", "stl10 unlabeled", names);
+  if (is_file(dir + "/unlabeled_X.bin"))
+    data.unlabeled = detail::read_stl10(dir + "/unlabeled_X.bin", "", "stl10 unlabeled", names);
   return data;
 }
 
@@ -240,8 +245,10 @@ NACRE_INLINE DataSplits open_folder(const std::string& dir) {
   };
   if (is_directory(dir + "/test"))
     for (const std::string& name : list_directory(dir + "/test"))
-      check<DataError>(!is_directory(dir + "/test/" + name) || std::find(classes.begin(), classes.end(), name) != classes.end(),
-                       "open", [&] { return dir + "/test/" + name + " has no class of that name under train/; rename or remove it"; });
+      check<DataError>(
+          !is_directory(dir + "/test/" + name) || std::find(classes.begin(), classes.end(), name) != classes.end(),
+          "open",
+          [&] { return dir + "/test/" + name + " has no class of that name under train/; rename or remove it"; });
   DataSplits data;
   data.train = split("train");
   data.test = split("test");
@@ -251,14 +258,16 @@ NACRE_INLINE DataSplits open_folder(const std::string& dir) {
     if (!files.empty()) data.unlabeled = detail::read_pictures(files, false, "unlabeled", classes);
   }
   check<DataError>(!data.pretrain().empty(), "open", [&] {
-    return "no .jpg, .jpeg or .png lies in '" + dir + "'/train/CLASS/ or '" + dir + "'/unlabeled/; put the pictures there";
+    return "no .jpg, .jpeg or .png lies in '" + dir + "'/train/CLASS/ or '" + dir +
+           "'/unlabeled/; put the pictures there";
   });
   return data;
 }
 
 NACRE_INLINE DataSplits open_npy(const std::string& images_path, const std::string& labels_path) {
   Tensor<u8> pixels = io::read_npy<u8>(images_path);
-  if (pixels.rank() == 3 && pixels.dim(2) != 1) pixels = pixels.reshape({pixels.dim(0), pixels.dim(1), pixels.dim(2), 1});
+  if (pixels.rank() == 3 && pixels.dim(2) != 1)
+    pixels = pixels.reshape({pixels.dim(0), pixels.dim(1), pixels.dim(2), 1});
   check<DataError>(pixels.rank() == 4 && (pixels.dim(3) == 1 || pixels.dim(3) == 3) && pixels.size() > 0, "open", [&] {
     return images_path + " must be uint8 [N, H, W, C] with C 1 or 3 and not empty, got " + pixels.shape().str();
   });
@@ -267,12 +276,14 @@ NACRE_INLINE DataSplits open_npy(const std::string& images_path, const std::stri
   if (!labels_path.empty()) {
     labels = io::read_npy<i64>(labels_path);
     check<DataError>(labels.shape() == Shape{pixels.dim(0)}, "open", [&] {
-      return labels_path + " must be int64 [" + std::to_string(pixels.dim(0)) + "], one label a picture, got " + labels.shape().str();
+      return labels_path + " must be int64 [" + std::to_string(pixels.dim(0)) + "], one label a picture, got " +
+             labels.shape().str();
     });
     i64 highest = 0;
     for (i64 i = 0; i < labels.size(); ++i) {
       check<DataError>(labels[i] >= 0 && labels[i] < 100000, "open", [&] {
-        return labels_path + ": label " + std::to_string(labels[i]) + " of picture " + std::to_string(i) + " is not in 0 .. 99999";
+        return labels_path + ": label " + std::to_string(labels[i]) + " of picture " + std::to_string(i) +
+               " is not in 0 .. 99999";
       });
       highest = std::max(highest, labels[i]);
     }
@@ -289,7 +300,8 @@ NACRE_INLINE DataSplits open(const std::string& spec) {
   std::size_t colon = spec.find(':');
   std::string kind = spec.substr(0, colon), where = colon == std::string::npos ? "" : spec.substr(colon + 1);
   check<DataError>(!where.empty() || kind == "fashion-mnist", "open", [&] {
-    return "the data SPEC '" + spec + "' names no place; write for example folder:DIR, cifar10:DIR, npy:IMAGES.npy or fashion-mnist";
+    return "the data SPEC '" + spec +
+           "' names no place; write for example folder:DIR, cifar10:DIR, npy:IMAGES.npy or fashion-mnist";
   });
   if (kind == "fashion-mnist") {
     std::string dir = where.empty() ? fashion_mnist_directory : where;
@@ -306,7 +318,8 @@ NACRE_INLINE DataSplits open(const std::string& spec) {
     std::size_t comma = where.find(',');
     return open_npy(where.substr(0, comma), comma == std::string::npos ? "" : where.substr(comma + 1));
   }
-  fail<DataError>("open", "the data SPEC '" + spec + "' begins with none of fashion-mnist, cifar10, cifar100, stl10, folder, npy");
+  fail<DataError>(
+      "open", "the data SPEC '" + spec + "' begins with none of fashion-mnist, cifar10, cifar100, stl10, folder, npy");
 }
 
 }  // namespace nacre::data

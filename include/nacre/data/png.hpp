@@ -12,7 +12,8 @@
 namespace nacre::data {
 
 // The pixels [H, W, C], C 1 or 3; `name` stands in error messages.
-NACRE_INLINE Tensor<u8> decode_png(const u8* bytes, std::size_t size, const std::string& name, i64 max_pixels = 100'000'000);
+NACRE_INLINE Tensor<u8> decode_png(const u8* bytes, std::size_t size, const std::string& name,
+                                   i64 max_pixels = 100'000'000);
 
 // A PNG file of [H, W], [H, W, 1] or [H, W, 3] in memory.
 NACRE_INLINE std::vector<u8> encode_png(const Tensor<u8>& image);

@@ -55,7 +55,8 @@ struct PngReader {
     width = png_get_image_width(png, info);
     height = png_get_image_height(png, info);
     if (width > max_pixels / height) png_error(png, "more pixels than the limit");
-    if (png_get_rowbytes(png, info) * static_cast<u64>(height) / 1032 > bytes) png_error(png, "claims more pixels than its bytes can hold");
+    if (png_get_rowbytes(png, info) * static_cast<u64>(height) / 1032 > bytes)
+      png_error(png, "claims more pixels than its bytes can hold");
     png_set_expand(png);
     png_set_strip_16(png);
     png_set_strip_alpha(png);
@@ -96,8 +97,8 @@ struct PngWriter {
     if (setjmp(png_jmpbuf(png))) return false;
     png_set_write_fn(png, this, on_write, on_flush);
     png_set_IHDR(png, info, static_cast<png_uint_32>(width), static_cast<png_uint_32>(height), 8,
-                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE, PNG_COMPRESSION_TYPE_DEFAULT,
-                 PNG_FILTER_TYPE_DEFAULT);
+                 channels == 1 ? PNG_COLOR_TYPE_GRAY : PNG_COLOR_TYPE_RGB, PNG_INTERLACE_NONE,
+                 PNG_COMPRESSION_TYPE_DEFAULT, PNG_FILTER_TYPE_DEFAULT);
     png_write_info(png, info);
     for (i64 y = 0; y < height; ++y) png_write_row(png, pixels + y * width * channels);
     png_write_end(png, info);
@@ -120,15 +121,13 @@ NACRE_INLINE Tensor<u8> decode_png(const u8* bytes, std::size_t size, const std:
 
 NACRE_INLINE std::vector<u8> encode_png(const Tensor<u8>& image) {
   i64 channels = image.rank() == 3 ? image.dim(2) : 1;
-  check(image.rank() >= 2 && image.rank() <= 3 && image.size() > 0 && (channels == 1 || channels == 3), "encode_png", [&] {
-    return "image must be [H, W], [H, W, 1] or [H, W, 3], got " + image.shape().str();
-  });
+  check(image.rank() >= 2 && image.rank() <= 3 && image.size() > 0 && (channels == 1 || channels == 3), "encode_png",
+        [&] { return "image must be [H, W], [H, W, 1] or [H, W, 3], got " + image.shape().str(); });
   std::vector<u8> out;
   detail::PngWriter writer;
   writer.out = &out;
-  check<WriteError>(writer.write(image.data(), image.dim(0), image.dim(1), channels), "encode_png", [&] {
-    return "libpng cannot encode " + image.shape().str();
-  });
+  check<WriteError>(writer.write(image.data(), image.dim(0), image.dim(1), channels), "encode_png",
+                    [&] { return "libpng cannot encode " + image.shape().str(); });
   return out;
 }
 

@@ -20,15 +20,15 @@
 namespace nacre::pretext {
 
 struct JigsawViews {
-  i64 image = 32;                                   // S, pixels
-  i64 square = 0;                                   // Q, pixels; 0: S (255 where S is 224, as in the paper)
-  i64 grid = 3;                                     // cells a side
-  i64 patch = 0;                                    // P, pixels; 0: 64 / 85 of the cell
-  data::Augment augment = data::simclr();           // of the image view
-  data::Crop crop{.area_min = 0.6f};                // of the jigsaw square
+  i64 image = 32;                                        // S, pixels
+  i64 square = 0;                                        // Q, pixels; 0: S (255 where S is 224, as in the paper)
+  i64 grid = 3;                                          // cells a side
+  i64 patch = 0;                                         // P, pixels; 0: 64 / 85 of the cell
+  data::Augment augment = data::simclr();                // of the image view
+  data::Crop crop{.area_min = 0.6f};                     // of the jigsaw square
   data::Photometric patch_color = data::simclr().color;  // of each patch
-  float patch_flip = 0;                             // probability of mirroring each patch (VISSL: .5, with crop.flip 0)
-  Tensor<i64> permutations{};                       // [M, 9] allowed orders; empty: all of them
+  float patch_flip = 0;        // probability of mirroring each patch (VISSL: .5, with crop.flip 0)
+  Tensor<i64> permutations{};  // [M, 9] allowed orders; empty: all of them
 
   i64 cells() const { return grid * grid; }
   i64 cell() const { return square / grid; }

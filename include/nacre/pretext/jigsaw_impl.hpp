@@ -7,37 +7,38 @@ namespace nacre::pretext {
 
 NACRE_INLINE JigsawViews jigsaw_views(JigsawViews o) {
   auto s = [](i64 v) { return std::to_string(v); };
-  check(o.image >= 1 && o.image <= 4096, "jigsaw_views", [&] { return "image " + s(o.image) + " is not in 1 .. 4096"; });
+  check(o.image >= 1 && o.image <= 4096, "jigsaw_views",
+        [&] { return "image " + s(o.image) + " is not in 1 .. 4096"; });
   if (o.square == 0) o.square = o.image == 224 ? 255 : o.image;
   check(o.grid >= 1 && o.grid <= 8 && o.square >= o.grid && o.square <= 4096, "jigsaw_views", [&] {
-    return "a grid of " + s(o.grid) + " does not fit a square of " + s(o.square) + " pixels (grid 1 .. 8, square grid .. 4096)";
+    return "a grid of " + s(o.grid) + " does not fit a square of " + s(o.square) +
+           " pixels (grid 1 .. 8, square grid .. 4096)";
   });
   if (o.patch == 0) o.patch = jigsaw_patch(o.cell());
   check(o.patch >= 1 && o.patch <= o.cell(), "jigsaw_views", [&] {
     return "a patch of " + s(o.patch) + " pixels does not fit its cell of " + s(o.cell()) + " (square / grid)";
   });
-  check(o.patch_flip >= 0 && o.patch_flip <= 1, "jigsaw_views", [] { return std::string("patch_flip must lie in [0, 1]"); });
+  check(o.patch_flip >= 0 && o.patch_flip <= 1, "jigsaw_views",
+        [] { return std::string("patch_flip must lie in [0, 1]"); });
   data::validate(o.augment);
   data::validate({o.crop, o.patch_color});
   if (o.permutations.empty()) return o;
-  check(o.permutations.rank() == 2 && o.permutations.dim(1) == o.cells(), "jigsaw_views", [&] {
-    return "permutations must be [M, " + s(o.cells()) + "], got " + o.permutations.shape().str();
-  });
+  check(o.permutations.rank() == 2 && o.permutations.dim(1) == o.cells(), "jigsaw_views",
+        [&] { return "permutations must be [M, " + s(o.cells()) + "], got " + o.permutations.shape().str(); });
   for (i64 r = 0; r < o.permutations.dim(0); ++r) {
     u64 seen = 0;
     for (i64 c = 0; c < o.cells(); ++c) {
       i64 v = o.permutations[r * o.cells() + c];
       if (v >= 0 && v < o.cells()) seen |= u64{1} << v;
     }
-    check(seen == (o.cells() == 64 ? ~u64{0} : (u64{1} << o.cells()) - 1), "jigsaw_views", [&] {
-      return "row " + s(r) + " of permutations is not a permutation of 0 .. " + s(o.cells() - 1);
-    });
+    check(seen == (o.cells() == 64 ? ~u64{0} : (u64{1} << o.cells()) - 1), "jigsaw_views",
+          [&] { return "row " + s(r) + " of permutations is not a permutation of 0 .. " + s(o.cells() - 1); });
   }
   return o;
 }
 
-NACRE_INLINE void JigsawViews::fill(Batch& b, i64 row, const data::Picture& picture, const data::Normalization& normalization,
-                                    Key key) const {
+NACRE_INLINE void JigsawViews::fill(Batch& b, i64 row, const data::Picture& picture,
+                                    const data::Normalization& normalization, Key key) const {
   i64 channels = picture.channels;
   data::augment(picture, augment, normalization, key.fold(0), image, b.image.data() + row * image * image * channels);
 

@@ -11,7 +11,8 @@
 namespace nacre::pretext {
 
 NACRE_INLINE Tensor<i64> permutation_set(i64 n, Spread spread, Key key) {
-  check(n >= 1 && n <= 10000, "permutation_set", [&] { return "n is " + std::to_string(n) + "; it must lie in 1 .. 10000"; });
+  check(n >= 1 && n <= 10000, "permutation_set",
+        [&] { return "n is " + std::to_string(n) + "; it must lie in 1 .. 10000"; });
   constexpr i64 all = 362880, cells = 9, chunk = 1 << 14;
   std::vector<u8> column[cells];  // cell of every candidate, one position at a time, so that the loops vectorise
   u8 order[cells] = {0, 1, 2, 3, 4, 5, 6, 7, 8};

@@ -10,11 +10,13 @@
 namespace nacre::pretext {
 
 struct Views {
-  i64 image = 32;                            // S, pixels
-  i64 count = 2;                             // V
+  i64 image = 32;  // S, pixels
+  i64 count = 2;   // V
   data::Augment augment = data::simclr();
 
-  void prepare(Batch& b, i64 batch, i64 channels) const { data::reuse(b.image, {count * batch, image, image, channels}); }
+  void prepare(Batch& b, i64 batch, i64 channels) const {
+    data::reuse(b.image, {count * batch, image, image, channels});
+  }
   void fill(Batch& b, i64 row, const data::Picture& p, const data::Normalization& n, Key key) const {
     i64 pixels = image * image * p.channels, batch = b.image.dim(0) / count;
     for (i64 v = 0; v < count; ++v)
@@ -25,8 +27,8 @@ struct Views {
 // Checked options. Throws nacre::Error.
 inline Views views(const Views& options) {
   check(options.image >= 1 && options.image <= 4096 && options.count >= 1, "views", [&] {
-    return "image " + std::to_string(options.image) + " must lie in 1 .. 4096 and count " + std::to_string(options.count) +
-           " be at least 1";
+    return "image " + std::to_string(options.image) + " must lie in 1 .. 4096 and count " +
+           std::to_string(options.count) + " be at least 1";
   });
   data::validate(options.augment);
   return options;
