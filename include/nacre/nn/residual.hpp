@@ -1,0 +1,72 @@
+// Residual: y = relu(F(x) + shortcut(x)), the block of a ResNet, with torchvision's names.
+//
+//   basic       F = bn2 conv2(3x3) relu bn1 conv1(3x3 / stride)                                     out = channels
+//   bottleneck  F = bn3 conv3(1x1) relu bn2 conv2(3x3 / stride) relu bn1 conv1(1x1)             out = 4 channels
+//
+// The shortcut is the identity where shapes allow, else `downsample`: a strided 1x1 convolution and batch norm.
+// He et al., 2015; the stride on the 3x3 of a bottleneck is torchvision's ("ResNet V1.5").
+// Tested in tests/nn/residual.cpp.
+#pragma once
+
+#include <nacre/nn/batchnorm.hpp>
+#include <nacre/nn/conv2d.hpp>
+
+namespace nacre::nn {
+
+template <class T>
+struct Downsample {
+  Conv2d<T> conv;
+  BatchNorm<T> bn;
+
+  Var<T> operator()(const Var<T>& x) const { return bn(conv(x)); }
+  static void visit(auto& self, auto&& f) {
+    f("0", self.conv);
+    f("1", self.bn);
+  }
+};
+
+template <class T>
+struct Residual {
+  bool bottleneck = false, projected = false;  // projected: the shortcut is `downsample`
+  Conv2d<T> conv1, conv2, conv3;
+  BatchNorm<T> bn1, bn2, bn3;
+  Downsample<T> downsample;
+
+  Residual(i64 in, i64 channels, i64 stride, bool narrow, Key key) : bottleneck(narrow) {
+    i64 out = narrow ? 4 * channels : channels;
+    ConvOptions strided{.stride = stride, .padding = 1};
+    if (narrow) {
+      conv1 = Conv2d<T>(in, channels, 1, {}, key.fold("conv1"));
+      conv2 = Conv2d<T>(channels, channels, 3, strided, key.fold("conv2"));
+      conv3 = Conv2d<T>(channels, out, 1, {}, key.fold("conv3"));
+      bn3 = BatchNorm<T>(out);
+    } else {
+      conv1 = Conv2d<T>(in, channels, 3, strided, key.fold("conv1"));
+      conv2 = Conv2d<T>(channels, channels, 3, {.padding = 1}, key.fold("conv2"));
+    }
+    bn1 = BatchNorm<T>(channels);
+    bn2 = BatchNorm<T>(channels);
+    projected = stride != 1 || in != out;
+    if (projected) downsample = {Conv2d<T>(in, out, 1, {.stride = stride}, key.fold("downsample")), BatchNorm<T>(out)};
+  }
+
+  Var<T> operator()(const Var<T>& x) const {
+    Var<T> y = bn2(conv2(relu(bn1(conv1(x)))));
+    if (bottleneck) y = bn3(conv3(relu(y)));
+    return relu(y + (projected ? downsample(x) : x));
+  }
+
+  static void visit(auto& self, auto&& f) {
+    f("conv1", self.conv1);
+    f("bn1", self.bn1);
+    f("conv2", self.conv2);
+    f("bn2", self.bn2);
+    if (self.bottleneck) {
+      f("conv3", self.conv3);
+      f("bn3", self.bn3);
+    }
+    if (self.projected) f("downsample", self.downsample);
+  }
+};
+
+}  // namespace nacre::nn
