@@ -13,9 +13,9 @@ cd "$1/nacre"
 
 find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
   BEGIN {
-    layers = split("core math backend autograd ops nn", left, " ")
+    layers = split("core math backend io data autograd ops nn", left, " ")
     for (i = 1; i <= layers; ++i) rank[left[i]] = i
-    n = split("models losses pretext bank data optim io eval dist", middle, " ")
+    n = split("models losses pretext bank optim eval dist", middle, " ")
     for (i = 1; i <= n; ++i) rank[middle[i]] = layers + 1
     rank["methods"] = layers + 2
     rank["train"] = layers + 3
@@ -57,8 +57,6 @@ find . -name '*.hpp' -printf '%P\n' | sort | xargs awk '
         if (!(to in rank)) wrong("<" target ">: folder " to " has no place in the order")
         else if (to != folder && rank[to] >= rank[folder] && (folder " " to) !~ /^(data io|pretext data)$/)
           wrong(folder " must not include " to " (<" target ">)")
-        else if ((folder == "data" || folder == "io") && rank[to] >= rank["autograd"] && rank[to] <= rank["nn"])
-          wrong(folder " must not include " to ": an application loads pictures without autograd")
       } else if (to != "fwd.hpp" && to != "eigen.hpp") wrong("<" target "> is an umbrella: include what is used")
     }
   }
