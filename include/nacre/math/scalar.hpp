@@ -3,6 +3,7 @@
 // float exp: Cody-Waite reduction and a degree-6 polynomial, error below 2 ulp, same bits on every instruction
 // set (tested in tests/math/scalar.cpp). The rest forwards to the C library; glibc's float functions do not
 // depend on the processor, its double ones may differ in the last bit between processors.
+// (__builtin_bit_cast, since nvcc keeps std::bit_cast to the host.)
 #pragma once
 
 #include <nacre/core/config.hpp>
@@ -27,11 +28,11 @@ NACRE_HD inline float exp(float x) {
   p = p * r + 5.00000000e-1f;
   p = p * r * r + r + 1.0f;
   // 2^n in two factors: n = 128 would overflow one, n < -126 underflow
-  int k = std::bit_cast<int>(shifted) - std::bit_cast<int>(12582912.0f), half = k >> 1;
-  float y = p * std::bit_cast<float>((half + 127) << 23) * std::bit_cast<float>((k - half + 127) << 23);
+  int k = __builtin_bit_cast(int, shifted) - __builtin_bit_cast(int, 12582912.0f), half = k >> 1;
+  float y = p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (k - half + 127) << 23);
   // masks, as a branch would keep loops from vectorising; NaN has passed through the arithmetic
   int under = -(x < -104.0f), over = -(x > 88.72283f);
-  return std::bit_cast<float>((std::bit_cast<int>(y) & ~under & ~over) | (over & 0x7f800000));
+  return __builtin_bit_cast(float, (__builtin_bit_cast(int, y) & ~under & ~over) | (over & 0x7f800000));
 }
 NACRE_HD inline double exp(double x) { return std::exp(x); }
 
