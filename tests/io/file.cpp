@@ -105,7 +105,8 @@ TEST_CASE("file: a full disk is a WriteError that says what is needed, and the o
   small = limit;
   small.rlim_cur = 5000;  // a short write first, then EFBIG
   REQUIRE(::setrlimit(RLIMIT_FSIZE, &small) == 0);
-  std::string text = scratch::error<WriteError>([&] { io::replace_file(dir / "x", std::string(8000, 'n'), io::Previous::keep); });
+  std::string text =
+      scratch::error<WriteError>([&] { io::replace_file(dir / "x", std::string(8000, 'n'), io::Previous::keep); });
   ::setrlimit(RLIMIT_FSIZE, &limit);
   std::signal(SIGXFSZ, handler);
   CHECK(has(text, dir / "x: cannot write: File too large; the file needs 8000 bytes"));
@@ -116,7 +117,9 @@ TEST_CASE("file: a full disk is a WriteError that says what is needed, and the o
 TEST_CASE("file: a place that cannot be written is a WriteError with path and reason") {
   scratch::Directory dir;
   scratch::put(dir / "x", "old");
-  auto refusal = [](const std::string& path) { return scratch::error<WriteError>([&] { io::replace_file(path, "new"); }); };
+  auto refusal = [](const std::string& path) {
+    return scratch::error<WriteError>([&] { io::replace_file(path, "new"); });
+  };
   CHECK(has(refusal(dir / "none/x"), dir / "none/x: cannot create a file beside it: No such file"));
   CHECK(has(refusal(dir / "x/y"), "Not a directory"));
   CHECK(has(refusal(dir.path), "is a directory"));
@@ -133,6 +136,17 @@ TEST_CASE("file: a place that cannot be written is a WriteError with path and re
   }
   ::chmod(dir.path.c_str(), 0755);
   CHECK(dir.files() == 1);
+}
+
+TEST_CASE("file: what killed processes left behind is removed on request, and nothing else") {
+  scratch::Directory dir;
+  for (const char* name :
+       {"x.st", "x.prev.st", "y.st.tmp.1.0", "x.st.tmp", "x.st.tmp.12.0", "x.st.tmp.7.3", "x.prev.st.tmp.12.1"})
+    scratch::put(dir / name, "");
+  io::remove_stale(dir / "x.st");
+  CHECK(dir.files() == 4);
+  CHECK(std::filesystem::exists(dir / "x.st.tmp"));
+  io::remove_stale(dir / "none/x.st");
 }
 
 TEST_CASE("file: the permissions of a replaced file stay") {

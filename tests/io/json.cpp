@@ -18,7 +18,8 @@ static std::string refusal(const std::string& text) {
 }
 
 TEST_CASE("json: a document is read in its order, with unescaped strings") {
-  json::Value v = json::parse(R"( {"b" : [1, -2.5e3, true, false, null, [], {}], "a":"x\n\"\\\/\u00e9\ud83d\ude00é"} )");
+  json::Value v =
+      json::parse(R"( {"b" : [1, -2.5e3, true, false, null, [], {}], "a":"x\n\"\\\/\u00e9\ud83d\ude00é"} )");
   REQUIRE(v.items.size() == 2);
   CHECK(v.items[0].key == "b");
   const auto& list = v.at("b").items;
@@ -35,7 +36,8 @@ TEST_CASE("json: a document is read in its order, with unescaped strings") {
 TEST_CASE("json: an error names the text, the byte and the key") {
   CHECK(has(refusal("{\"a\": 1,\n}"), "x.json: at byte 9: "));
   CHECK(refusal(R"({"a":1,"b":2,"a":3})") == "x.json: at byte 17: the key 'a' stands twice");
-  CHECK(has(refusal("{\"\\u001b[2J\":1,\"\\u001b[2J\":1}"), "the key '?[2J' stands twice"));  // no escapes to a terminal
+  CHECK(
+      has(refusal("{\"\\u001b[2J\":1,\"\\u001b[2J\":1}"), "the key '?[2J' stands twice"));  // no escapes to a terminal
   std::string endless(100'000, 'k');
   CHECK(refusal("{\"" + endless + "\":1,\"" + endless + "\":1}").size() < 500);
   json::Value v = json::parse(R"({"epochs": 1.5})");
@@ -46,9 +48,11 @@ TEST_CASE("json: an error names the text, the byte and the key") {
 
 TEST_CASE("json: what is not JSON is rejected") {
   for (const char* text :
-       {"", " ", "{", "[", "[1", "[1,", "[1,]", "{\"a\"", "{\"a\":", "{\"a\":1", "{\"a\":1,}", "{a:1}", "{'a':1}", "{1:1}",
-        "[1 2]", "{\"a\" 1}", "nul", "True", "NaN", "Infinity", "-", "+1", "01", "-01", "1.", ".5", "1e", "1e+", "0x1", "--1",
-        "\"", "\"\\", "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u+123\"", "1 1", "{} {}", "[]]", "/**/1", "\"a\nb\"", "\"\x01\""})
+       {"",         " ",          "{",     "[",       "[1",       "[1,",     "[1,]",      "{\"a\"",      "{\"a\":",
+        "{\"a\":1", "{\"a\":1,}", "{a:1}", "{'a':1}", "{1:1}",    "[1 2]",   "{\"a\" 1}", "nul",         "True",
+        "NaN",      "Infinity",   "-",     "+1",      "01",       "-01",     "1.",        ".5",          "1e",
+        "1e+",      "0x1",        "--1",   "\"",      "\"\\",     "\"\\x\"", "\"\\u12\"", "\"\\u12g4\"", "\"\\u+123\"",
+        "1 1",      "{} {}",      "[]]",   "/**/1",   "\"a\nb\"", "\"\x01\""})
     CHECK_MESSAGE(refusal(text) != "", text);
   CHECK(refusal(std::string("1\0", 2)) != "");
   CHECK(refusal(std::string("\"\\\0\"", 4)) != "");
@@ -60,7 +64,8 @@ TEST_CASE("json: bad UTF-8 and lone surrogates are rejected") {
     CHECK_FALSE(json::valid_utf8(bad));
     CHECK(has(refusal(std::string("\"") + bad + "\""), "UTF-8"));
   }
-  for (const char* good : {"", "a", "\x7F", "\xC2\x80", "\xE0\xA0\x80", "\xEE\x80\x80", "\xEF\xBF\xBF", "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
+  for (const char* good : {"", "a", "\x7F", "\xC2\x80", "\xE0\xA0\x80", "\xEE\x80\x80", "\xEF\xBF\xBF",
+                           "\xF0\x90\x80\x80", "\xF4\x8F\xBF\xBF"})
     CHECK(json::valid_utf8(good));
   for (const char* lone : {R"("\ud800")", R"("\ud800x")", R"("\udc00")", R"("\ud800\ud800")", R"("\ud800\n")"})
     CHECK(has(refusal(lone), "surrogate"));
@@ -83,8 +88,10 @@ TEST_CASE("json: integers are exact over 64 bits and out of range beyond") {
   CHECK(v("18446744073709551615").as_u64() == std::numeric_limits<u64>::max());
   CHECK(v("-9223372036854775808").as_i64() == std::numeric_limits<i64>::min());
   CHECK(v("9007199254740993").as_i64() == 9007199254740993);  // not a double
-  for (const char* text : {"18446744073709551616", "-1", "1.0", "1e3", "-0"}) CHECK_THROWS_AS(v(text).as_u64(), DataError);
-  for (const char* text : {"9223372036854775808", "-9223372036854775809", "1.0", "1e3"}) CHECK_THROWS_AS(v(text).as_i64(), DataError);
+  for (const char* text : {"18446744073709551616", "-1", "1.0", "1e3", "-0"})
+    CHECK_THROWS_AS(v(text).as_u64(), DataError);
+  for (const char* text : {"9223372036854775808", "-9223372036854775809", "1.0", "1e3"})
+    CHECK_THROWS_AS(v(text).as_i64(), DataError);
 }
 
 TEST_CASE("json: a number outside double is rejected") {

@@ -22,17 +22,22 @@ static std::string refusal(const std::string& bytes) {
   return scratch::error<DataError>([&] { io::Npy::parse(bytes, "x.npy"); });
 }
 template <std::size_t N>
-static std::string literal(const char (&bytes)[N]) { return {bytes, N - 1}; }
+static std::string literal(const char (&bytes)[N]) {
+  return {bytes, N - 1};
+}
 
 // What numpy.save of NumPy 2.4 wrote: float32 [[1.5, -2], [inf, 4]], int64 [-1, 2^40], uint8 7.
 static const std::string numpy_f4 = literal(
-    "\223NUMPY\001\000v\000{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }                                          "
+    "\223NUMPY\001\000v\000{'descr': '<f4', 'fortran_order': False, 'shape': (2, 2), }                                 "
+    "         "
     "                \012\000\000\300?\000\000\000\300\000\000\200\177\000\000\200@");
 static const std::string numpy_i8 = literal(
-    "\223NUMPY\001\000v\000{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }                                            "
+    "\223NUMPY\001\000v\000{'descr': '<i8', 'fortran_order': False, 'shape': (2,), }                                   "
+    "         "
     "                \012\377\377\377\377\377\377\377\377\000\000\000\000\000\001\000\000");
 static const std::string numpy_u1 = literal(
-    "\223NUMPY\001\000v\000{'descr': '|u1', 'fortran_order': False, 'shape': (), }                                              "
+    "\223NUMPY\001\000v\000{'descr': '|u1', 'fortran_order': False, 'shape': (), }                                     "
+    "         "
     "                \012\007");
 
 TEST_CASE("npy: NumPy's files are read, and written back byte for byte") {
@@ -61,10 +66,13 @@ TEST_CASE("npy: NumPy's files are read, and written back byte for byte") {
 }
 
 TEST_CASE("npy: versions 2.0 and 3.0 are read") {
-  auto i4 = io::Npy::parse(npy(dictionary("'<i4'", "(2,)"), literal("\001\000\000\000\376\377\377\377"), 2)).get<std::int32_t>();
+  auto i4 = io::Npy::parse(npy(dictionary("'<i4'", "(2,)"), literal("\001\000\000\000\376\377\377\377"), 2))
+                .get<std::int32_t>();
   CHECK(i4[0] == 1);
   CHECK(i4[1] == -2);
-  CHECK(io::Npy::parse(npy(dictionary("'<f8'", "(1,)"), literal("\000\000\000\000\000\000\364?"), 3)).get<double>()[0] == 1.25);
+  CHECK(
+      io::Npy::parse(npy(dictionary("'<f8'", "(1,)"), literal("\000\000\000\000\000\000\364?"), 3)).get<double>()[0] ==
+      1.25);
 }
 
 TEST_CASE("npy: any key order, either quote, an absent last comma and empty arrays are read") {
@@ -75,7 +83,8 @@ TEST_CASE("npy: any key order, either quote, an absent last comma and empty arra
 TEST_CASE("npy: every float comes back with its bits") {
   scratch::Directory dir;
   using limits = std::numeric_limits<double>;
-  auto x = Tensor<double>::of({7}, {0.0, -0.0, limits::infinity(), -limits::infinity(), limits::quiet_NaN(), limits::denorm_min(), limits::max()});
+  auto x = Tensor<double>::of({7}, {0.0, -0.0, limits::infinity(), -limits::infinity(), limits::quiet_NaN(),
+                                    limits::denorm_min(), limits::max()});
   io::write_npy(dir / "x.npy", x);
   auto y = io::read_npy<double>(dir / "x.npy");
   CHECK(std::memcmp(x.data(), y.data(), 56) == 0);
@@ -126,10 +135,14 @@ REJECTS("a newline inside the header", npy("\n" + dictionary("'<f4'", "(0,)")), 
 REJECTS("a missing descr", npy("{'fortran_order': False, 'shape': (0,), }\n"), "'descr' is missing")
 REJECTS("a missing fortran_order", npy("{'descr': '<f4', 'shape': (0,), }\n"), "'fortran_order' is missing")
 REJECTS("a missing shape", npy("{'descr': '<f4', 'fortran_order': False, }\n"), "'shape' is missing")
-REJECTS("a key twice", npy("{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (0,), }\n"), "'descr' stands twice")
-REJECTS("an unknown key", npy("{'descr': '<f4', 'order': 1, 'fortran_order': False, 'shape': (0,), }\n"), "unknown key 'order'")
-REJECTS("something after the dictionary", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), } x\n"), "follows the dictionary")
-REJECTS("NUL padding", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }" + std::string(3, '\0') + "\n"), "follows the dictionary")
+REJECTS("a key twice", npy("{'descr': '<f4', 'descr': '<f8', 'fortran_order': False, 'shape': (0,), }\n"),
+        "'descr' stands twice")
+REJECTS("an unknown key", npy("{'descr': '<f4', 'order': 1, 'fortran_order': False, 'shape': (0,), }\n"),
+        "unknown key 'order'")
+REJECTS("something after the dictionary", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), } x\n"),
+        "follows the dictionary")
+REJECTS("NUL padding", npy("{'descr': '<f4', 'fortran_order': False, 'shape': (0,), }" + std::string(3, '\0') + "\n"),
+        "follows the dictionary")
 REJECTS("big-endian elements", npy(dictionary("'>f4'", "(0,)")), "'>f4' is not one of")
 REJECTS("native-endian elements", npy(dictionary("'=f4'", "(0,)")), "'=f4' is not one of")
 REJECTS("half floats", npy(dictionary("'<f2'", "(0,)")), "'<f2' is not one of")
@@ -146,13 +159,16 @@ REJECTS("an extent beyond 64 bits", npy(dictionary("'<f4'", "(184467440737095516
 REJECTS("an extent of 2^63", npy(dictionary("'<f4'", "(9223372036854775808,)")), "no valid extent")
 REJECTS("a product that overflows", npy(dictionary("'<f4'", "(4294967296, 4294967296)")), "size overflows")
 REJECTS("a byte count that overflows", npy(dictionary("'<f8'", "(2305843009213693952,)")), "size overflows")
-REJECTS("more than 6 dimensions", npy(dictionary("'<f4'", "(1, 1, 1, 1, 1, 1, 1)"), std::string(4, '\0')), "more than 6 dimensions")
+REJECTS("more than 6 dimensions", npy(dictionary("'<f4'", "(1, 1, 1, 1, 1, 1, 1)"), std::string(4, '\0')),
+        "more than 6 dimensions")
 REJECTS("a shape that is no tuple", npy(dictionary("'<f4'", "(1)"), std::string(4, '\0')), "needs a comma")
 REJECTS("a shape in brackets", npy(dictionary("'<f4'", "[1]"), std::string(4, '\0')), "'(' was expected")
 REJECTS("a shape with an empty place", npy(dictionary("'<f4'", "(1,,1)"), std::string(4, '\0')), "no valid extent")
 REJECTS("a string without end", npy("{'descr: 1}\n"), "does not end")
-REJECTS("data shorter than declared", npy(dictionary("'<f4'", "(2,)"), "1234567"), "needs 8 bytes of data, the file has 7")
-REJECTS("data longer than declared", npy(dictionary("'<f4'", "(2,)"), "123456789"), "needs 8 bytes of data, the file has 9")
+REJECTS("data shorter than declared", npy(dictionary("'<f4'", "(2,)"), "1234567"),
+        "needs 8 bytes of data, the file has 7")
+REJECTS("data longer than declared", npy(dictionary("'<f4'", "(2,)"), "123456789"),
+        "needs 8 bytes of data, the file has 9")
 
 TEST_CASE("npy: a shape that lies allocates nothing") {
   u64 before = pool::stats().bytes_peak;

@@ -4,7 +4,7 @@
 //
 // Written under X.tmp.PID.K beside X, flushed to disk, renamed to X, the directory flushed. A failure, at any
 // point before the rename, leaves X as it was and removes the temporary file; so does a destroyed AtomicFile
-// that was not committed. A killed process can leave a *.tmp.* behind: nobody reads it.
+// that was not committed. A killed process can leave an X.tmp.* behind: nobody reads it.
 // A program must ignore SIGXFSZ (`std::signal(SIGXFSZ, SIG_IGN)`), or a file-size limit kills it; with the
 // signal ignored the limit is reported like a full disk.
 // Throws DataError (reading), WriteError (writing). Tested in tests/io/file.cpp.
@@ -63,10 +63,13 @@ class AtomicFile {
   [[noreturn]] NACRE_INLINE void fail_with_errno(const char* step, u64 remaining = 0) const;
   NACRE_INLINE void sync_directory() const;
 
-  std::string path_, temporary_;
+  std::string path_, temporary_, old_;  // the last two are removed unless renamed
   int fd_ = -1;
   u64 written_ = 0, expected_;
 };
+
+// Removes what killed processes left beside X. Only for the one process that writes X (it holds the run's lock).
+NACRE_INLINE void remove_stale(const std::string& path);
 
 NACRE_INLINE void replace_file(const std::string& path, std::string_view bytes, Previous previous = Previous::drop);
 

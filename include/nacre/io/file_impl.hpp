@@ -8,6 +8,7 @@
 #include <cstring>
 #include <utility>
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
@@ -130,7 +131,7 @@ NACRE_INLINE AtomicFile::AtomicFile(std::string path, u64 expected_bytes)
   struct stat st;
   bool exists = ::stat(path_.c_str(), &st) == 0;
   check<WriteError>(!exists || S_ISREG(st.st_mode), "write", [&] {
-    return path_ + ": " + (S_ISDIR(st.st_mode) ? "is a directory" : "is not a regular file, so it cannot be replaced");
+    return path_ + (S_ISDIR(st.st_mode) ? ": is a directory" : ": is not a regular file, so it cannot be replaced");
   });
   do {  // a name left by a killed process of the same number is passed over
     temporary_ = detail::temporary_name(path_);
@@ -143,6 +144,7 @@ NACRE_INLINE AtomicFile::AtomicFile(std::string path, u64 expected_bytes)
 NACRE_INLINE AtomicFile::~AtomicFile() {
   if (fd_ >= 0) ::close(fd_);
   if (!temporary_.empty()) ::unlink(temporary_.c_str());
+  if (!old_.empty()) ::unlink(old_.c_str());
 }
 
 NACRE_INLINE void AtomicFile::fail_with_errno(const char* step, u64 remaining) const {
@@ -178,7 +180,9 @@ NACRE_INLINE void AtomicFile::sync_directory() const {
   bool ok = fd < 0 ? errno == EACCES : detail::retry([&] { return ::fsync(fd); }) == 0 || errno == EINVAL;
   int code = errno;
   if (fd >= 0) ::close(fd);
-  if (!ok) fail<WriteError>("write", path_ + ": is in place, but flushing its directory failed: " + std::strerror(code));
+  check<WriteError>(ok, "write", [&] {
+    return path_ + ": is in place, but flushing its directory failed: " + std::strerror(code);
+  });
 }
 
 NACRE_INLINE void AtomicFile::commit(Previous previous) {
@@ -187,30 +191,35 @@ NACRE_INLINE void AtomicFile::commit(Previous previous) {
   if (::close(std::exchange(fd_, -1)) != 0 && errno != EINTR) fail_with_errno("cannot close");
 
   // The old file gets a second name first and becomes the previous one last, so X is complete throughout.
-  std::string old, kept = previous_name(path_);
+  std::string kept = previous_name(path_);
   if (previous == Previous::keep && ::access(path_.c_str(), F_OK) == 0) {
-    old = detail::temporary_name(kept);
-    if (::link(path_.c_str(), old.c_str()) != 0) {  // no hard links here: previous first, then X
-      old.clear();
-      if (::rename(path_.c_str(), kept.c_str()) != 0) fail_with_errno("cannot keep the previous file");
-    }
+    std::string name = detail::temporary_name(kept);
+    if (::link(path_.c_str(), name.c_str()) == 0) old_ = name;
+    else if (::rename(path_.c_str(), kept.c_str()) != 0)  // no hard links here: previous first, then X
+      fail_with_errno("cannot keep the previous file");
   }
-  if (::rename(temporary_.c_str(), path_.c_str()) != 0) {
-    int code = errno;
-    if (!old.empty()) ::unlink(old.c_str());
-    errno = code;
-    fail_with_errno("cannot rename the finished file");
-  }
+  if (::rename(temporary_.c_str(), path_.c_str()) != 0) fail_with_errno("cannot rename the finished file");
   temporary_.clear();
   sync_directory();
-  if (old.empty()) return;
-  if (::rename(old.c_str(), kept.c_str()) != 0) {
-    int code = errno;
-    ::unlink(old.c_str());
-    fail<WriteError>("write", path_ + ": is in place, but keeping the previous file as " + kept + " failed: " +
-                                  std::strerror(code));
-  }
+  if (old_.empty()) return;
+  check<WriteError>(::rename(old_.c_str(), kept.c_str()) == 0, "write", [&] {
+    return path_ + ": is in place, but keeping the previous file as " + kept + " failed: " + std::strerror(errno);
+  });
+  old_.clear();
   sync_directory();
+}
+
+NACRE_INLINE void remove_stale(const std::string& path) {
+  std::string directory = detail::directory_of(path);
+  auto base = [](const std::string& p) { return p.substr(p.rfind('/') + 1) + ".tmp."; };
+  DIR* d = ::opendir(directory.c_str());
+  if (!d) return;  // the write that follows will say why
+  while (const dirent* entry = ::readdir(d)) {
+    std::string_view name = entry->d_name;
+    if (name.starts_with(base(path)) || name.starts_with(base(previous_name(path))))
+      ::unlink((directory + "/" + entry->d_name).c_str());
+  }
+  ::closedir(d);
 }
 
 NACRE_INLINE void replace_file(const std::string& path, std::string_view bytes, Previous previous) {

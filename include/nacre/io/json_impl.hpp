@@ -145,8 +145,8 @@ NACRE_INLINE std::string Cursor::string() {
   std::string s;
   for (;;) {
     std::size_t from = at_;
-    while (at_ < text_.size() && text_[at_] != '"' && text_[at_] != '\\' && static_cast<unsigned char>(text_[at_]) >= 32)
-      ++at_;
+    auto plain_byte = [](char b) { return b != '"' && b != '\\' && static_cast<unsigned char>(b) >= 32; };
+    while (at_ < text_.size() && plain_byte(text_[at_])) ++at_;
     std::string_view plain = text_.substr(from, at_ - from);
     if (!valid_utf8(plain)) fail("a string is not valid UTF-8");
     s += plain;
@@ -216,7 +216,8 @@ NACRE_INLINE Value parse(std::string_view text, std::string_view name) {
 }
 
 NACRE_INLINE void Value::expect(Kind wanted, const char* what) const {
-  check<DataError>(kind == wanted, "json", [&] { return (key.empty() ? "the text" : "'" + key + "'") + " must be " + what; });
+  check<DataError>(kind == wanted, "json",
+                   [&] { return (key.empty() ? "the text" : "'" + key + "'") + " must be " + what; });
 }
 NACRE_INLINE bool Value::as_bool() const {
   expect(Kind::boolean, "true or false");
@@ -284,7 +285,7 @@ NACRE_INLINE void Writer::quote(std::string_view text) {
   for (char c : text) {
     std::size_t simple = std::string_view("\"\\\b\f\n\r\t").find(c);
     if (simple != std::string_view::npos) out_ += '\\', out_ += "\"\\bfnrt"[simple];
-    else if (static_cast<unsigned char>(c) < 32) out_ += "\\u00", out_ += "01"[c >> 4], out_ += "0123456789abcdef"[c & 15];
+    else if (static_cast<unsigned char>(c) < 32) (out_ += c < 16 ? "\\u000" : "\\u001") += "0123456789abcdef"[c & 15];
     else out_ += c;
   }
   out_ += '"';

@@ -42,7 +42,8 @@ class Npy {
     });
     Tensor<T> t(shape_.with(0, end - begin));
     i64 row = end == begin ? 0 : t.size() / (end - begin);
-    read(dtype_of<T>(), static_cast<u64>(begin * row) * sizeof(T), t.data(), static_cast<std::size_t>(t.size()) * sizeof(T));
+    u64 offset = static_cast<u64>(begin * row) * sizeof(T);
+    read(dtype_of<T>(), offset, t.data(), static_cast<std::size_t>(t.size()) * sizeof(T));
     return t;
   }
 

@@ -61,7 +61,8 @@ struct NpyHeader {
       std::string_view digits = word([](char c) { return c >= '0' && c <= '9'; });
       u64 x = 0;
       bool superfluous_zero = digits.size() > 1 && digits[0] == '0';
-      if (superfluous_zero || !json::parse_u64(digits, x) || x >= u64{1} << 62) refuse("the shape holds no valid extent");
+      if (superfluous_zero || !json::parse_u64(digits, x) || x >= u64{1} << 62)
+        refuse("the shape holds no valid extent");
       if (rank == Shape::max_rank) refuse("more than 6 dimensions");
       extents[rank++] = static_cast<i64>(x);
       if (take(',')) continue;
@@ -115,7 +116,10 @@ NACRE_INLINE void Npy::read_header() {
   in.expect('{');
   while (!in.take('}')) {
     std::string_view key = in.string();
-    bool* seen = key == "descr" ? &has_descr : key == "fortran_order" ? &has_order : key == "shape" ? &has_shape : nullptr;
+    bool* seen = key == "descr"           ? &has_descr
+                 : key == "fortran_order" ? &has_order
+                 : key == "shape"         ? &has_shape
+                                          : nullptr;
     if (!seen) in.refuse("unknown key '" + std::string(key) + "'");
     if (*seen) in.refuse("the key '" + std::string(key) + "' stands twice");
     *seen = true;
@@ -127,7 +131,8 @@ NACRE_INLINE void Npy::read_header() {
       for (const auto& t : detail::npy_types)
         if (descr == t.text) dtype_ = t.dtype, known = true;
       if (!known)
-        in.refuse("the element type '" + std::string(descr) + "' is not one of |u1 <i4 <i8 <f4 <f8 (convert with astype)");
+        in.refuse("the element type '" + std::string(descr) +
+                  "' is not one of |u1 <i4 <i8 <f4 <f8 (convert with astype)");
     } else if (seen == &has_order) {
       std::string_view word = in.word([](char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); });
       if (word == "True") in.refuse("the array is in Fortran order (save numpy.ascontiguousarray of it)");
@@ -141,7 +146,8 @@ NACRE_INLINE void Npy::read_header() {
   }
   if (in.peek() != 0 || in.at != text.size()) in.refuse("something follows the dictionary");
   if (!has_descr || !has_order || !has_shape)
-    in.refuse(std::string("the key '") + (!has_descr ? "descr" : !has_order ? "fortran_order" : "shape") + "' is missing");
+    in.refuse(std::string("the key '") + (!has_descr ? "descr" : !has_order ? "fortran_order" : "shape") +
+              "' is missing");
 
   u64 bytes = static_cast<u64>(shape_.size()) * size_of(dtype_), data = size - data_begin_;
   if (bytes != data)

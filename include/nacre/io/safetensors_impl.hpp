@@ -294,7 +294,8 @@ NACRE_INLINE void SafeTensorsWriter::metadata(std::string key, std::string value
 NACRE_INLINE std::vector<SafeTensorsWriter::Item> SafeTensorsWriter::sorted() const {
   std::vector<Item> items;
   for (const auto& [name, item] : items_) items.push_back(item);
-  std::stable_sort(items.begin(), items.end(), [](const Item& a, const Item& b) { return a.info.dtype > b.info.dtype; });
+  std::stable_sort(items.begin(), items.end(),
+                   [](const Item& a, const Item& b) { return a.info.dtype > b.info.dtype; });
   u64 at = 0;
   for (Item& item : items) {
     item.info.begin = at;
