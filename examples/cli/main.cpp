@@ -1,0 +1,192 @@
+// nacre: the command line. This file only reads options and turns errors into exit codes; each command is one
+// function in the file of its name.
+#include "options.hpp"
+
+#include <nacre/core/error.hpp>
+
+#include <CLI/CLI.hpp>
+
+#include <csignal>
+#include <cstdio>
+#include <new>
+
+namespace cli {
+int interrupted();  // the signal that stopped the training, or 0
+}
+
+namespace {
+
+// The number of edits between two words, to name the option that was meant.
+std::size_t distance(const std::string& a, const std::string& b) {
+  std::vector<std::size_t> row(b.size() + 1);
+  for (std::size_t j = 0; j <= b.size(); ++j) row[j] = j;
+  for (std::size_t i = 1; i <= a.size(); ++i) {
+    std::size_t diagonal = row[0];
+    row[0] = i;
+    for (std::size_t j = 1; j <= b.size(); ++j) {
+      std::size_t next = std::min({row[j] + 1, row[j - 1] + 1, diagonal + (a[i - 1] != b[j - 1])});
+      diagonal = row[j];
+      row[j] = next;
+    }
+  }
+  return row[b.size()];
+}
+
+std::string nearest(const CLI::App& app, const std::string& word) {
+  std::string best;
+  std::size_t closest = 4;
+  auto look = [&](const std::string& name) {
+    if (std::size_t d = distance(word, name); d < closest) closest = d, best = name;
+  };
+  for (auto* option : app.get_options())
+    for (const auto& name : option->get_lnames()) look("--" + name);
+  for (auto* sub : app.get_subcommands({})) look(sub->get_name());
+  return best;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is reported like a full disk
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+
+  CLI::App app{"nacre: contrastive learning from pictures (PIRL), on the CPU"};
+  app.set_version_flag("--version", std::string("nacre ") + nacre::version);
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default();
+
+  cli::Pretrain pt;
+  auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
+  c->option_defaults()->always_capture_default();
+  c->set_config("--config", "", "read options from this file (NAME=VALUE lines); the command line wins");
+  c->allow_config_extras(CLI::config_extras_mode::error);
+  c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember({"pirl", "npid"}));
+  c->add_option("--data", pt.data, "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
+  c->add_option("--out", pt.out, "directory of the run")->required();
+  c->add_flag("--resume", pt.resume, "continue the run in --out from its newest valid checkpoint");
+  c->add_option("--model", pt.model, "encoder")->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
+  c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")->check(CLI::IsMember({"cifar", "imagenet"}));
+  c->add_option("--width", pt.width, "channels of the first stage")->check(CLI::Range(1, 4096));
+  c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 for small pictures, else 64 or 224")->check(CLI::Range(0, 4096));
+  c->add_option("--epochs", pt.epochs, "passes over the data")->check(CLI::Range(1, 1000000));
+  c->add_option("--batch", pt.batch, "pictures a step")->check(CLI::Range(1, 1 << 20));
+  c->add_option("--lr", pt.lr, "learning rate at its highest")->check(CLI::Range(0.0, 1e6));
+  c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")->check(CLI::Range(0.0, 1e3));
+  c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
+  c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")->check(CLI::Range(0.0, 1e6));
+  c->add_option("--temperature", pt.temperature, "divides the cosine scores")->check(CLI::Range(1e-6, 1e6));
+  c->add_option("--negatives", pt.negatives, "rows of the memory bank each sample is pushed from")->check(CLI::Range(1, 1 << 30));
+  c->add_flag("--shared-negatives", pt.shared_negatives, "one set of negatives for the whole batch");
+  c->add_flag("--include-self", pt.include_self, "leave a sample's own row among its negatives (as VISSL does)");
+  c->add_option("--bank-momentum", pt.bank_momentum, "weight of a memory row's past")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--bank-init", pt.bank_init, "rows before training: the untrained encoder's (encode) or random (the paper's)")
+      ->check(CLI::IsMember({"encode", "random"}));
+  c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--loss", pt.loss, "form of the contrastive term")->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
+  c->add_option("--head", pt.head, "projection of the image branch")->check(CLI::IsMember({"linear", "mlp"}));
+  c->add_option("--dim", pt.dim, "numbers in an embedding")->check(CLI::Range(1, 65536));
+  c->add_option("--augment", pt.augment, "crops and colours: default, or gentle for small centred pictures")->check(CLI::IsMember({"default", "gentle"}));
+  c->add_option("--mean", pt.mean, "of each channel after dividing by 255, as r,g,b; default: of the training split");
+  c->add_option("--std", pt.std, "of each channel, as r,g,b; default: of the training split");
+  c->add_option("--seed", pt.seed, "names every random number");
+  c->add_option("--threads", pt.threads, "0: one per core; the result does not depend on it")->check(CLI::Range(0, 1024));
+  c->add_option("--limit", pt.limit, "only the first N pictures of the keyed order; 0: all")->check(CLI::Range(0, 1 << 30));
+  c->add_option("--save-every", pt.save_every, "steps between checkpoints; 0: one an epoch")->check(CLI::Range(0, 1 << 30));
+  c->add_option("--log-every", pt.log_every, "steps between lines of metrics.jsonl; 0: twenty an epoch")->check(CLI::Range(0, 1 << 30));
+  c->add_flag("--stop-on-collapse", pt.stop_on_collapse, "end with code 5 when the embeddings shrink to a point");
+  c->add_flag("--quiet", pt.quiet, "no progress");
+  c->add_flag("--json", pt.json, "progress as one JSON object a line on stdout");
+  c->callback([&] {
+    for (auto* option : c->get_options())
+      if (option->count() > 0 && !option->get_lnames().empty()) pt.given.push_back(option->get_lnames()[0]);
+    cli::pretrain(pt);
+  });
+
+  cli::Probe pr;
+  c = app.add_subcommand("probe", "measure a frozen encoder: weighted kNN and linear probes, beside pixels and an untrained encoder");
+  c->option_defaults()->always_capture_default();
+  c->add_option("--run", pr.run, "directory of the run")->required();
+  c->add_option("--data", pr.data, "labelled data; default: that of the run");
+  c->add_option("--layers", pr.layers, "which stages get a linear probe")->check(CLI::IsMember({"last", "all"}));
+  c->add_option("--json", pr.json, "write the result here as well (RUN/probe.json is always written)");
+  c->add_option("--epochs", pr.epochs, "of the linear probe")->check(CLI::Range(1, 10000));
+  c->add_option("--limit", pr.limit, "labelled pictures at most; 0: all")->check(CLI::Range(0, 1 << 30));
+  c->add_option("--batch", pr.batch, "pictures encoded at once")->check(CLI::Range(1, 1 << 20));
+  c->add_option("--threads", pr.threads, "0: one per core")->check(CLI::Range(0, 1024));
+  c->add_flag("--quiet", pr.quiet, "print nothing");
+  c->callback([&] { cli::probe(pr); });
+
+  cli::Embed em;
+  c = app.add_subcommand("embed", "one row of features per picture, to a .npy file");
+  c->option_defaults()->always_capture_default();
+  auto* run = c->add_option("--run", em.run, "directory of a run");
+  auto* weights = c->add_option("--weights", em.weights, "a .safetensors file with torchvision's names");
+  run->excludes(weights);
+  c->add_option("--model", em.model, "with --weights: resnet18, resnet34 or resnet50; default: as the file says")
+      ->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
+  c->add_option("--stem", em.stem, "with --weights: cifar or imagenet; default: as the file says")->check(CLI::IsMember({"cifar", "imagenet"}));
+  c->add_option("--width", em.width, "with --weights: channels of the first stage; 0: as the file says");
+  c->add_option("--image-size", em.image_size, "side in pixels; pictures of that size are not resampled; 0: the run's, else 224");
+  c->add_option("--mean", em.mean, "r,g,b; default: the run's or the file's, else ImageNet's");
+  c->add_option("--std", em.std, "r,g,b; default: the run's or the file's, else ImageNet's");
+  c->add_option("--layer", em.layer, "which output")->check(CLI::IsMember({"stem", "layer1", "layer2", "layer3", "layer4", "pool"}));
+  c->add_option("--data", em.data, "pictures, as for pretrain")->required();
+  c->add_option("--split", em.split, "train, test, unlabeled, or all of them in that order")->check(CLI::IsMember({"train", "test", "unlabeled", "all"}));
+  c->add_option("--out", em.out, "the .npy file: float32, one row a picture")->required();
+  c->add_option("--batch", em.batch, "pictures encoded at once; a row does not depend on it")->check(CLI::Range(1, 1 << 20));
+  c->add_option("--threads", em.threads, "0: one per core")->check(CLI::Range(0, 1024));
+  c->callback([&] { cli::embed(em); });
+
+  cli::Report rp;
+  c = app.add_subcommand("report", "one page with curves, probes and pictures");
+  c->add_option("RUN", rp.runs, "directories of runs")->required();
+  c->add_option("--out", rp.out, "the .html file; default: RUN/report.html");
+  c->callback([&] { cli::report(rp); });
+
+  cli::Preview pv;
+  c = app.add_subcommand("preview", "what the views and patches look like");
+  c->option_defaults()->always_capture_default();
+  c->add_option("--method", pv.method, "whose views")->check(CLI::IsMember({"pirl", "npid"}));
+  c->add_option("--data", pv.data, "as for pretrain")->required();
+  c->add_option("--out", pv.out, "the .png file")->required();
+  c->add_option("--count", pv.count, "pictures")->check(CLI::Range(1, 1000));
+  c->add_option("--augment", pv.augment, "default or gentle")->check(CLI::IsMember({"default", "gentle"}));
+  c->add_option("--image-size", pv.image_size, "side in pixels; 0: as pretrain chooses")->check(CLI::Range(0, 4096));
+  c->add_option("--seed", pv.seed, "names every random number");
+  c->callback([&] { cli::preview(pv); });
+
+  cli::Inspect in;
+  c = app.add_subcommand("inspect", "the tensors of a .safetensors or .npy file");
+  c->add_option("FILE", in.file)->required();
+  c->callback([&] { cli::inspect(in); });
+
+  app.add_subcommand("doctor", "instruction set, threads, versions, and what is promised")->callback([] { cli::doctor(); });
+
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::Success& e) {
+    return app.exit(e);  // --help, --version
+  } catch (const CLI::ExtrasError&) {
+    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands()[0];
+    std::string word = used->remaining().empty() ? (argc > 1 ? argv[1] : "") : used->remaining()[0], near = nearest(*used, word);
+    std::fprintf(stderr, "nacre: unknown option %s%s; see nacre %s --help\n", word.c_str(),
+                 near.empty() ? "" : (", did you mean " + near + "?").c_str(), used == &app ? "" : used->get_name().c_str());
+    return 2;
+  } catch (const CLI::ParseError& e) {
+    std::fprintf(stderr, "nacre: %s; see nacre --help\n", e.what());
+    return 2;
+  } catch (const nacre::Error& e) {
+    std::fprintf(stderr, "\nnacre: %s\n", e.what());
+    return nacre::exit_code(e);
+  } catch (const std::bad_alloc&) {
+    std::fprintf(stderr, "\nnacre: out of memory; use a smaller --batch, --width, --image-size or --negatives\n");
+    return 7;
+  } catch (const std::exception& e) {
+    std::fprintf(stderr, "\nnacre: %s\n", e.what());
+    return 2;
+  }
+  if (std::fflush(stdout) != 0) return 6;
+  int signal = cli::interrupted();
+  return signal ? 128 + signal : 0;
+}

@@ -1,0 +1,59 @@
+// What the program can be asked to do, as plain values: filled by main.cpp, used by one function a command.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace cli {
+
+struct Pretrain {
+  std::string method = "pirl", data, out;
+  std::string model = "resnet18", stem = "cifar", optimizer = "sgd", loss = "info_nce", head = "linear";
+  std::string bank_init = "encode", augment = "default", mean, std;
+  std::int64_t width = 64, image_size = 0, epochs = 100, batch = 128, negatives = 4096, dim = 128, limit = 0;
+  std::int64_t save_every = 0, log_every = 0, seed = 1;
+  int threads = 0;
+  double lr = 0.06, weight_decay = 5e-4, momentum = 0.9, warmup_epochs = 0;
+  double temperature = 0.1, bank_momentum = 0.5, lambda = 0.5;
+  bool shared_negatives = false, include_self = false;
+  bool resume = false, quiet = false, json = false, stop_on_collapse = false;
+  std::vector<std::string> given;  // names of the options that stood on the command line or in the config file
+};
+
+struct Probe {
+  std::string run, data, layers = "all", json;
+  std::int64_t batch = 256, epochs = 20, limit = 0;
+  int threads = 0;
+  bool quiet = false;
+};
+
+struct Embed {
+  std::string run, weights, model, stem, data, out, layer = "pool", mean, std, split = "all";
+  std::int64_t width = 0, image_size = 0, batch = 256;
+  int threads = 0;
+};
+
+struct Report {
+  std::vector<std::string> runs;
+  std::string out;
+};
+
+struct Preview {
+  std::string method = "pirl", data, out, augment = "default";
+  std::int64_t count = 8, image_size = 0, seed = 1;
+};
+
+struct Inspect {
+  std::string file;
+};
+
+void pretrain(const Pretrain& options);
+void probe(const Probe& options);
+void embed(const Embed& options);
+void report(const Report& options);
+void preview(const Preview& options);
+void inspect(const Inspect& options);
+void doctor();
+
+}  // namespace cli

@@ -1,0 +1,139 @@
+#include "run.hpp"
+
+#include <nacre/io/file.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+#include <filesystem>
+
+namespace cli {
+
+namespace json = nc::io::json;
+namespace fs = std::filesystem;
+
+std::string file_in(const std::string& run, const char* name) { return (fs::path(run) / name).string(); }
+bool exists(const std::string& path) {
+  std::error_code ignored;
+  return fs::exists(path, ignored);
+}
+
+void make_directory(const std::string& path) {
+  std::error_code error;
+  fs::create_directories(path, error);
+  nc::check<nc::WriteError>(!error && fs::is_directory(path), "out", [&] {
+    return "cannot make the directory " + path + ": " + (error ? error.message() : "a file of that name is in the way");
+  });
+}
+
+void write_config(const std::string& run, const Config& config) {
+  json::Writer w;
+  w.object().key("version").value(nc::version);
+  each_option(config, [&](const char* name, const auto& value) { w.key(name).value(value); });
+  w.key("fingerprint").value(config.fingerprint).key("pictures").value(config.pictures).key("channels").value(config.channels);
+  w.key("normalization").object();
+  w.key("mean").array();
+  for (float x : config.normalization.mean) w.value(x);
+  w.end().key("std").array();
+  for (float x : config.normalization.std) w.value(x);
+  w.end().end().end();
+  nc::io::replace_file(file_in(run, "config.json"), w.str() + "\n");
+}
+
+Config read_config(const std::string& run) {
+  std::string path = file_in(run, "config.json");
+  nc::check<nc::DataError>(exists(path), "run", [&] { return run + " holds no run (there is no config.json); name the directory of a run"; });
+  json::Value v = json::parse(nc::io::read_file(path, 1 << 20), path);
+  Config c;
+  auto read = [&]<class T>(const char* name, T& into) {
+    const json::Value& x = v.at(name);
+    if constexpr (std::same_as<T, std::string>) into = x.as_string();
+    else if constexpr (std::same_as<T, bool>) into = x.as_bool();
+    else if constexpr (std::same_as<T, double>) into = x.as_double();
+    else into = x.as_i64();
+  };
+  each_option(c, read);
+  read("fingerprint", c.fingerprint);
+  read("pictures", c.pictures);
+  read("channels", c.channels);
+  const json::Value& n = v.at("normalization");
+  for (std::size_t i = 0; i < 3; ++i) {
+    nc::check<nc::DataError>(n.at("mean").items.size() == 3 && n.at("std").items.size() == 3, "run",
+                             [&] { return path + ": normalization needs three numbers each"; });
+    c.normalization.mean[i] = static_cast<float>(n.at("mean").items[i].as_double());
+    c.normalization.std[i] = static_cast<float>(n.at("std").items[i].as_double());
+  }
+  c.out = run;
+  return c;
+}
+
+void parse_channels(const std::string& text, const char* option, std::array<float, 3>& into) {
+  if (text.empty()) return;
+  const char* p = text.c_str();
+  int n = 0;
+  for (; n < 3; ++n) {
+    char* end = nullptr;
+    into[static_cast<std::size_t>(n)] = std::strtof(p, &end);
+    if (end == p) break;
+    p = end;
+    if (*p != ',') { ++n; break; }
+    ++p;
+  }
+  nc::check(*p == 0 && (n == 1 || n == 3), option, [&] { return "'" + text + "' is not r,g,b; give three numbers, or one for all"; });
+  if (n == 1) into[1] = into[2] = into[0];
+}
+
+nc::i64 depth_of(const std::string& model) { return std::atoi(model.c_str() + 6); }  // "resnet18"
+
+nc::models::ResNetOptions encoder_options(const Config& c) {
+  return {.depth = depth_of(c.model), .width = c.width, .stem = c.stem == "cifar" ? nc::models::Stem::cifar : nc::models::Stem::imagenet,
+          .in_channels = c.channels};
+}
+
+nc::methods::PirlOptions pirl_options(const Config& c) {
+  using nc::losses::NceForm;
+  nc::methods::PirlOptions o;
+  o.lambda = c.method == "npid" ? 0 : c.lambda;
+  o.temperature = c.temperature;
+  o.form = c.loss == "info_nce" ? NceForm::info_nce : c.loss == "nce_paper" ? NceForm::nce_paper : NceForm::nce_constant;
+  o.exclude_self = !c.include_self;
+  o.encoder = encoder_options(c);
+  o.dim = c.dim;
+  o.negatives = c.negatives;
+  o.shared_negatives = c.shared_negatives;
+  o.mlp_head = c.head == "mlp";
+  o.bank_momentum = c.bank_momentum;
+  return o;
+}
+
+nc::data::Augment augment_options(const std::string& name) { return name == "gentle" ? nc::data::gentle() : nc::data::simclr(); }
+
+nc::Loader make_loader(const nc::data::Images& images, const Config& c, nc::Key key) {
+  nc::LoaderOptions options{.batch = c.batch, .epochs = c.epochs, .normalization = c.normalization};
+  nc::data::Augment augment = augment_options(c.augment);
+  if (c.method == "npid" || c.lambda == 0)
+    return nc::Loader(images, nc::pretext::one_view({.image = c.image_size, .augment = augment}), options, key);
+  return nc::Loader(images, nc::pretext::jigsaw_views({.image = c.image_size, .augment = augment, .patch_color = augment.color}), options, key);
+}
+
+nc::data::DataSplits open_data(const std::string& spec) {
+  nc::check(!spec.empty(), "data", [] { return std::string("say what to read: --data fashion-mnist, or folder:DIR, ..."); });
+  nc::data::DataSplits data = nc::data::open(spec);
+  for (const auto* images : {&data.train, &data.test, &data.unlabeled})
+    if (!images->skipped.empty()) {
+      std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and are left out, the first: %s\n", images->name.c_str(),
+                   images->skipped.size(), images->skipped[0].c_str());
+    }
+  return data;
+}
+
+nc::i64 choose_image_size(const nc::data::Images& images) {
+  if (!images.dense() || images.empty()) return 224;
+  nc::i64 side = std::max(images[0].height, images[0].width);
+  return side <= 32 ? 32 : side <= 96 ? side : 224;
+}
+
+nc::data::Images training_images(const nc::data::DataSplits& data, const Config& c) {
+  return nc::data::limit(data.pretrain(), c.limit, nc::Key{static_cast<nc::u64>(c.seed)}.fold("limit"));
+}
+
+}  // namespace cli

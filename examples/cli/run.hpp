@@ -1,0 +1,64 @@
+// A run directory: config.json, env.json, metrics.jsonl, checkpoints, encoder, probe and page.
+#pragma once
+
+#include "options.hpp"
+
+#include <nacre/data/augment.hpp>
+#include <nacre/data/loader.hpp>
+#include <nacre/data/open.hpp>
+#include <nacre/io/json.hpp>
+#include <nacre/methods/pirl.hpp>
+#include <nacre/pretext/jigsaw.hpp>
+#include <nacre/pretext/two_views.hpp>
+
+#include <string>
+
+namespace cli {
+
+namespace nc = nacre;
+
+// Everything a run is made from: the options as resolved, and what was read off the data.
+struct Config : Pretrain {
+  std::string fingerprint;  // of the pictures trained on
+  nc::data::Normalization normalization;
+  nc::i64 channels = 3;
+  nc::i64 pictures = 0;
+};
+
+// One list of the options that make the result; writing, reading and comparing go through it.
+void each_option(auto& o, auto&& f) {
+  f("method", o.method), f("data", o.data), f("model", o.model), f("stem", o.stem), f("width", o.width);
+  f("image-size", o.image_size), f("epochs", o.epochs), f("batch", o.batch), f("lr", o.lr), f("weight-decay", o.weight_decay);
+  f("momentum", o.momentum), f("optimizer", o.optimizer), f("warmup-epochs", o.warmup_epochs);
+  f("temperature", o.temperature), f("negatives", o.negatives), f("shared-negatives", o.shared_negatives);
+  f("include-self", o.include_self), f("bank-momentum", o.bank_momentum), f("bank-init", o.bank_init);
+  f("lambda", o.lambda), f("loss", o.loss), f("head", o.head), f("dim", o.dim), f("augment", o.augment);
+  f("mean", o.mean), f("std", o.std), f("seed", o.seed), f("limit", o.limit);
+  f("save-every", o.save_every), f("log-every", o.log_every);
+}
+
+std::string file_in(const std::string& run, const char* name);  // "RUN/name"
+bool exists(const std::string& path);
+void make_directory(const std::string& path);  // with its parents; WriteError
+
+void write_config(const std::string& run, const Config& config);
+Config read_config(const std::string& run);  // DataError where RUN holds no run
+
+// "r,g,b" or one number for all channels. Error names the option.
+void parse_channels(const std::string& text, const char* option, std::array<float, 3>& into);
+
+nc::i64 depth_of(const std::string& model);
+nc::models::ResNetOptions encoder_options(const Config& config);
+nc::methods::PirlOptions pirl_options(const Config& config);
+nc::data::Augment augment_options(const std::string& name);  // default, gentle
+nc::Loader make_loader(const nc::data::Images& images, const Config& config, nc::Key key);
+
+// Opens the data of a SPEC and warns about skipped files on stderr.
+nc::data::DataSplits open_data(const std::string& spec);
+// Chooses --image-size 0: the pictures' own size up to 96, at least 32; larger or mixed sizes are seen at 224.
+nc::i64 choose_image_size(const nc::data::Images& images);
+
+// The pictures the run of this config trains on, in their fixed order.
+nc::data::Images training_images(const nc::data::DataSplits& data, const Config& config);
+
+}  // namespace cli

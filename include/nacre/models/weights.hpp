@@ -1,0 +1,147 @@
+// Weights that travel: a ResNet to and from one safetensors file with torchvision's names and layouts.
+//
+//   models::save_encoder("encoder.safetensors", encoder, {.normalization = n, .image_size = 32});
+//   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
+//
+// Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
+// shapes. `fc.*` and `*.num_batches_tracked` of torchvision are accepted and left out. Any float type is read.
+// Loading is all or nothing: missing, unexpected, mis-shaped and non-finite tensors are listed in one message,
+// before anything is changed. Throws DataError, WriteError. Tested in tests/models/weights.cpp.
+#pragma once
+
+#include <nacre/data/dataset.hpp>
+#include <nacre/io/json.hpp>
+#include <nacre/io/safetensors.hpp>
+#include <nacre/models/resnet.hpp>
+
+namespace nacre::models {
+
+// What a file says about the pictures its encoder was trained on; unknown where it says nothing.
+struct EncoderFile {
+  data::Normalization normalization;
+  i64 image_size = 0;
+};
+
+namespace detail {
+
+// The last extent moved to the second place or back: [O, KH, KW, I] <-> [O, I, KH, KW].
+template <class T>
+Tensor<T> moved_axis(const Tensor<T>& t, bool to_file) {
+  const Shape& s = t.shape();
+  i64 o = s[0], rows = to_file ? s[1] * s[2] : s[1], cols = to_file ? s[3] : s[2] * s[3];
+  Tensor<T> y(to_file ? Shape{o, s[3], s[1], s[2]} : Shape{o, s[2], s[3], s[1]});
+  for (i64 k = 0; k < o; ++k)
+    for (i64 r = 0; r < rows; ++r)
+      for (i64 c = 0; c < cols; ++c) y[(k * cols + c) * rows + r] = t[(k * rows + r) * cols + c];
+  return y;
+}
+
+inline bool left_out(std::string_view name) {
+  return name.starts_with("fc.") || name.ends_with(".num_batches_tracked");
+}
+
+// f(name, tensor) over parameters, then states.
+template <class M, class F>
+void each_weight(M& module, F&& f) {
+  nn::for_each_parameter(module, [&](const std::string& name, auto& p) { f(name, p.value()); });
+  nn::for_each_state(module, [&](const std::string& name, auto& s) { f(name, s.value()); });
+}
+
+inline ResNetOptions read_options(const io::SafeTensors& file) {
+  const io::TensorInfo* conv1 = file.find("conv1.weight");
+  check<DataError>(conv1 && conv1->shape.rank() == 4 && (conv1->shape[2] == 7 || conv1->shape[2] == 3), "load_encoder", [&] {
+    return file.file_name() + " is not a ResNet of torchvision's names: needs conv1.weight [width, channels, 7, 7] or [.., 3, 3]" +
+           (conv1 ? ", got " + conv1->shape.str() : "");
+  });
+  bool bottleneck = file.contains("layer1.0.conv3.weight"), deep = file.contains("layer3.5.conv1.weight");
+  return {.depth = bottleneck ? 50 : deep ? 34 : 18, .width = conv1->shape[0],
+          .stem = conv1->shape[2] == 7 ? Stem::imagenet : Stem::cifar, .in_channels = conv1->shape[1]};
+}
+
+inline void read_floats(const io::Metadata& m, const char* key, std::array<float, 3>& into) {
+  auto found = m.find(key);
+  if (found == m.end()) return;
+  io::json::Value v = io::json::parse(found->second, key);
+  for (std::size_t i = 0; i < 3 && i < v.items.size(); ++i) into[i] = static_cast<float>(v.items[i].as_double());
+}
+
+}  // namespace detail
+
+template <class T>
+void save_encoder(const std::string& path, const ResNet<T>& encoder, const EncoderFile& about = {}) {
+  io::SafeTensorsWriter writer;
+  detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>& t) {
+    Tensor<T> stored = t.rank() == 4 ? detail::moved_axis(t, true) : t;
+    Tensor<float> as_float(stored.shape());
+    for (i64 i = 0; i < stored.size(); ++i) as_float[i] = static_cast<float>(stored[i]);
+    writer.add(name, as_float);
+  });
+  const ResNetOptions& o = encoder.options();
+  writer.metadata("model", "resnet" + std::to_string(o.depth));
+  writer.metadata("stem", o.stem == Stem::cifar ? "cifar" : "imagenet");
+  if (about.image_size > 0) writer.metadata("image_size", std::to_string(about.image_size));
+  if (about.normalization.known())
+    for (auto [key, values] : {std::pair{"mean", about.normalization.mean}, {"std", about.normalization.std}}) {
+      io::json::Writer w;
+      w.array();
+      for (float x : values) w.value(x);
+      writer.metadata(key, w.end().str());
+    }
+  writer.save(path);
+}
+
+// Overwrites the weights of an encoder of the same shape.
+template <class T>
+void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
+  std::string wrong;
+  std::size_t used = 0;
+  std::vector<Tensor<T>> staged;
+  detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>& t) {
+    const io::TensorInfo* info = file.find(name);
+    const Shape& s = t.shape();
+    Shape expected = s.rank() == 4 ? Shape{s[0], s[3], s[1], s[2]} : s;
+    if (!info) wrong += "\n  missing: " + name + " " + expected.str();
+    else if (info->shape != expected || !io::is_float(info->dtype))
+      wrong += "\n  differs: " + name + " is " + io::name_of(info->dtype) + " " + info->shape.str() + ", expected floats " + expected.str();
+    else {
+      Tensor<T> read = file.as<T>(name);
+      if (i64 bad = io::count_non_finite(read)) wrong += "\n  not finite: " + name + ", " + std::to_string(bad) + " values";
+      staged.push_back(read.rank() == 4 ? detail::moved_axis(read, false) : read);
+    }
+    used += info != nullptr;
+  });
+  std::size_t ignored = 0;
+  for (const auto& info : file.tensors()) ignored += detail::left_out(info.name);
+  if (used + ignored < file.tensors().size()) {
+    std::string known = " ";
+    detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>&) { known += name + " "; });
+    for (const auto& info : file.tensors())
+      if (!detail::left_out(info.name) && known.find(" " + info.name + " ") == std::string::npos)
+        wrong += "\n  unexpected: " + info.name + " " + info.shape.str();
+  }
+  check<DataError>(wrong.empty(), "load_encoder", [&] {
+    return file.file_name() + " does not fit a ResNet-" + std::to_string(encoder.options().depth) + " of width " +
+           std::to_string(encoder.options().width) + ":" + wrong;
+  });
+  std::size_t next = 0;
+  detail::each_weight(encoder, [&](const std::string&, Tensor<T>& t) { t.copy_from(staged[next++]); });
+}
+
+template <class T>
+ResNet<T> load_encoder(const std::string& path, EncoderFile* about = nullptr) {
+  io::SafeTensors file = io::SafeTensors::open(path);
+  ResNet<T> encoder(detail::read_options(file), Key{});
+  load_weights(file, encoder);
+  if (about) {
+    *about = {};
+    detail::read_floats(file.metadata(), "mean", about->normalization.mean);
+    detail::read_floats(file.metadata(), "std", about->normalization.std);
+    if (auto found = file.metadata().find("image_size"); found != file.metadata().end()) {
+      u64 size = 0;
+      if (io::json::parse_u64(found->second, size) && size <= 4096) about->image_size = static_cast<i64>(size);
+    }
+  }
+  return encoder;
+}
+
+}  // namespace nacre::models

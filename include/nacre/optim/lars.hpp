@@ -1,0 +1,61 @@
+// LARS: SGD whose rate is scaled, parameter by parameter, to the size of the weights.
+//
+//   trust = eta |w| / (|g| + decay |w|)   (1 where not decayed, or a norm is 0)
+//   v = momentum v + trust (g + decay w);  w -= lr v
+//
+// Biases and normalisation weights keep trust 1 and are not decayed, as in SimCLR. You, Gitman & Ginsburg, 2017.
+// Tested in tests/optim/lars.cpp.
+#pragma once
+
+#include <nacre/backend/cpu/map.hpp>
+#include <nacre/math/elementwise.hpp>
+#include <nacre/math/optim.hpp>
+#include <nacre/optim/store.hpp>
+
+namespace nacre::optim {
+
+struct LarsOptions {
+  double momentum = 0.9, weight_decay = 0, eta = 0.001;
+};
+
+template <class T>
+class Lars {
+ public:
+  template <class M>
+  explicit Lars(M& module, LarsOptions o = {}) : options_(o), store_(module), velocity_(Tensor<T>::zeros({store_.size()})) {}
+
+  void step(double lr) {
+    using backend::Dense, backend::map;
+    for (const auto& s : store_.slots()) {
+      if (!s.node->has_grad) continue;
+      T *w = store_.values() + s.offset, *g = store_.grads() + s.offset, *v = velocity_.value().data() + s.offset;
+      Dense<T> dw{w, s.size}, dv{v, s.size}, dg{g, s.size};
+      double decay = s.decay ? options_.weight_decay : 0, trust = 1;
+      if (s.decay) {
+        double wn = norm(w, s.size), gn = norm(g, s.size);
+        if (wn > 0 && gn > 0) trust = options_.eta * wn / (gn + decay * wn);
+      }
+      map(Cpu{}, math::Scale{trust}, g, 1, s.size, Into::assign, dg);
+      map(Cpu{}, math::SgdVelocity{options_.momentum, trust * decay}, v, 1, s.size, Into::assign, dv, dw, dg);
+      map(Cpu{}, math::SgdStep{lr, options_.momentum, 0, false}, w, 1, s.size, Into::assign, dw, dv, dg);
+    }
+    store_.clear_gradients();
+  }
+
+  const Store<T>& store() const { return store_; }
+
+  static void visit(auto& self, auto&& f) { f("velocity", self.velocity_); }
+
+ private:
+  static double norm(const T* x, i64 n) {
+    T s = 0;
+    backend::reduce_all(Cpu{}, math::Sum{}, math::Square{}, &s, n, Into::assign, backend::Dense<T>{x, n});
+    return std::sqrt(static_cast<double>(s));
+  }
+
+  LarsOptions options_;
+  Store<T> store_;
+  State<T> velocity_;
+};
+
+}  // namespace nacre::optim
