@@ -7,6 +7,8 @@
 #include <nacre/core/bf16.hpp>
 #include <nacre/core/error.hpp>
 
+#include <bit>
+
 namespace nacre::io {
 
 static_assert(std::endian::native == std::endian::little, "files are little-endian and are read without swapping");
