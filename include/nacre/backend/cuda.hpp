@@ -62,7 +62,9 @@ template <class T>
 class Array {
  public:
   explicit Array(i64 n) : n_(n), p_(static_cast<T*>(allocate(bytes()))) {}
-  explicit Array(const std::vector<T>& host) : Array(static_cast<i64>(host.size())) { upload(p_, host.data(), bytes()); }
+  explicit Array(const std::vector<T>& host) : Array(static_cast<i64>(host.size())) {
+    upload(p_, host.data(), bytes());
+  }
   Array(Array&& o) noexcept : n_(std::exchange(o.n_, 0)), p_(std::exchange(o.p_, nullptr)) {}
   Array& operator=(Array&&) = delete;
   ~Array() {

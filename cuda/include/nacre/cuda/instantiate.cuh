@@ -27,7 +27,8 @@
   NACRE_CUDA_BINARY_WITH(T, F, PerCol)                                                                                 \
   NACRE_CUDA_BINARY_WITH(T, F, PerRow)                                                                                 \
   NACRE_CUDA_BINARY_WITH(T, F, Scalar)                                                                                 \
-  template void map(Cuda, const math::GradB<F>&, T*, i64, i64, Into, const Dense<T>&, const Dense<T>&, const Dense<T>&); \
+  template void map(Cuda, const math::GradB<F>&, T*, i64, i64, Into,                                                   \
+                    const Dense<T>&, const Dense<T>&, const Dense<T>&);                                               \
   template void reduce_cols(Cuda, math::Sum, const math::GradB<F>&, T*, i64, i64, Into,                                \
                             const Dense<T>&, const PerCol<T>&, const Dense<T>&);                                       \
   template void reduce_rows(Cuda, math::Sum, const math::GradB<F>&, T*, i64, i64, Into,                                \

@@ -23,6 +23,13 @@ template <int W, class T>
 NACRE_HD bool aligned(const T* p) {
   return reinterpret_cast<std::uintptr_t>(p) % alignof(Pack<T, W>) == 0;
 }
+template <int W, class T>
+NACRE_HD Pack<T, W>* pack(T* p) {
+#if !defined(__CUDA_ARCH__)
+  if (!aligned<W>(p)) __builtin_trap();  // what a GPU does
+#endif
+  return reinterpret_cast<Pack<T, W>*>(p);
+}
 template <int W, class V>
 NACRE_HD bool aligned_view(const V&) { return true; }
 template <int W, class T>
@@ -33,7 +40,7 @@ NACRE_HD bool aligned_view(const backend::PerCol<T>& v) { return aligned<W>(v.p)
 // Elements [row, col] ... [row, col + W - 1] as a view reads them.
 template <class A, int W, class T>
 NACRE_HD Pack<A, W> load(const T* p) {
-  Pack<T, W> raw = *reinterpret_cast<const Pack<T, W>*>(p);
+  Pack<T, W> raw = *pack<W>(const_cast<T*>(p));
   Pack<A, W> x;
   for (int j = 0; j < W; ++j) x.at[j] = static_cast<A>(raw.at[j]);
   return x;
@@ -77,7 +84,6 @@ struct MapKernel {
  private:
   template <class A, int W, class F, class T, class... X>
   NACRE_HD static void write(const F& f, T* y, Into into, const X&... x) {
-    Pack<T, W>& to = *reinterpret_cast<Pack<T, W>*>(y);
     Pack<A, W> old{};
     if (into == Into::add) old = load<A, W>(y);
     Pack<T, W> r;
@@ -85,7 +91,7 @@ struct MapKernel {
       A value = f(x.at[j]...);
       r.at[j] = static_cast<T>(into == Into::add ? value + old.at[j] : value);
     }
-    to = r;
+    *pack<W>(y) = r;
   }
 };
 

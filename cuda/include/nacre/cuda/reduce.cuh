@@ -1,6 +1,6 @@
 // Reductions of a [rows, cols] view by a reducer R of math/reduce.hpp, in an order set by the shape alone.
 //
-//   reduce_rows  a warp takes 4096 columns of a row: lane l steps through columns l, l + 32, ..., a tree merges the lanes
+//   reduce_rows  a warp takes 4096 columns of a row: lane l steps through columns l, l + 32, ..., a tree merges lanes
 //   reduce_cols  a thread takes one column of a chunk of rows, so neighbours read neighbours
 //   reduce_all   reduce_rows of one long row
 //
@@ -29,7 +29,8 @@ struct ReduceRowsKernel {
   using Worker = Warp;
 
   template <class S, class F, class T, class... V>
-  NACRE_HD static void run(Warp warp, S* part, i64 pieces, i64 length, F f, T* y, i64 rows, i64 cols, Into into, V... v) {
+  NACRE_HD static void run(Warp warp, S* part, i64 pieces, i64 length, F f, T* y, i64 rows, i64 cols, Into into,
+                           V... v) {
     using A = acc_t<T>;
     for (i64 i = warp.index; i < rows * pieces; i += warp.count) {
       i64 row = i / pieces, begin = (i - row * pieces) * length, end = begin + length < cols ? begin + length : cols;
@@ -51,7 +52,8 @@ struct ReduceColsKernel {
   using Worker = Thread;
 
   template <class S, class F, class T, class... V>
-  NACRE_HD static void run(Thread t, S* part, i64 chunks, i64 length, F f, T* y, i64 rows, i64 cols, Into into, V... v) {
+  NACRE_HD static void run(Thread t, S* part, i64 chunks, i64 length, F f, T* y, i64 rows, i64 cols, Into into,
+                           V... v) {
     using A = acc_t<T>;
     for (i64 i = t.index; i < chunks * cols; i += t.count) {
       i64 chunk = i / cols, col = i - chunk * cols, begin = chunk * length;

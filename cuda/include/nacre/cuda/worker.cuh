@@ -1,7 +1,7 @@
 // Who runs a kernel: a thread, or a warp whose 32 lanes merge their states. On the host both are emulated.
 //
-// A kernel is a struct with `Worker` (Thread or Warp) and a static `run(worker, args...)` that strides over units of work
-// by worker.index and worker.count. What a unit does depends on the unit alone, so any grid gives the same bits.
+// A kernel is a struct with `Worker` (Thread or Warp) and a static `run(worker, args...)` that strides over units of
+// work by worker.index and worker.count. What a unit does depends on the unit alone, so any grid gives the same bits.
 // The same source runs under `Emulator`, one worker after another, in a plain C++ program.
 // Tested in tests/cuda/map.cpp and tests/cuda/reduce.cpp.
 #pragma once
