@@ -1,0 +1,190 @@
+#include <nacre/pretext/jigsaw.hpp>
+#include <nacre/pretext/permutations.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+#include <set>
+#include <string>
+
+using namespace nacre;
+using namespace nacre::pretext;
+
+namespace {
+
+constexpr data::Normalization plain{{0, 0, 0}, {1, 1, 1}};
+
+// Options that only cut: the whole picture, no flip, no colour.
+JigsawViews cutting(i64 size) {
+  return jigsaw_views(
+      {.image = size, .augment = data::identity, .crop = data::identity.crop, .patch_color = data::identity.color});
+}
+// Red is x, green is y: a patch tells where it was cut.
+Tensor<u8> coordinates(i64 size) {
+  Tensor<u8> t({size, size, 3});
+  for (i64 y = 0; y < size; ++y)
+    for (i64 x = 0; x < size; ++x) {
+      t[(y * size + x) * 3] = static_cast<u8>(x);
+      t[(y * size + x) * 3 + 1] = static_cast<u8>(y);
+      t[(y * size + x) * 3 + 2] = 0;
+    }
+  return t;
+}
+data::Picture picture(const Tensor<u8>& t) { return {t.data(), t.dim(0), t.dim(1), t.dim(2)}; }
+
+}  // namespace
+
+TEST_CASE("the patch keeps the proportion 64 : 85 of its cell") {
+  i64 expected[][3] = {{255, 85, 64}, {128, 42, 32}, {96, 32, 24}, {64, 21, 16}, {32, 10, 8}};
+  for (auto& e : expected) {
+    JigsawViews o = jigsaw_views({.square = e[0]});
+    CHECK((o.cell() == e[1] && o.patch == e[2]));
+  }
+  CHECK(jigsaw_views({.image = 224}).square == 255);
+  CHECK(jigsaw_views({.image = 64}).square == 64);
+}
+
+TEST_CASE("every patch lies in the cell that order names, at every offset equally often") {
+  for (i64 size : {32, 33}) {
+    Tensor<u8> t = coordinates(size);
+    JigsawViews o = cutting(size);
+    i64 places = o.cell() - o.patch + 1, pixels = o.patch * o.patch * 3, rounds = 2000;
+    std::vector<int> counts(static_cast<std::size_t>(places * places));
+    Batch b;
+    o.prepare(b, 1, 3);
+    for (i64 r = 0; r < rounds; ++r) {
+      o.fill(b, 0, picture(t), plain, Key{1}.fold(static_cast<u64>(r)));
+      std::set<i64> cells;
+      for (i64 p = 0; p < 9; ++p) {
+        const float* at = b.patches.data() + p * pixels;
+        auto x = std::lround(at[0] * 255), y = std::lround(at[1] * 255);
+        i64 dx = x - b.order[p] % 3 * o.cell(), dy = y - b.order[p] / 3 * o.cell();
+        REQUIRE((dx >= 0 && dx < places && dy >= 0 && dy < places));
+        ++counts[static_cast<std::size_t>(dy * places + dx)];
+        CHECK(std::lround(at[pixels - 3] * 255) == x + o.patch - 1);  // the last pixel: an unbroken square
+        CHECK(std::lround(at[pixels - 2] * 255) == y + o.patch - 1);
+        cells.insert(b.order[p]);
+      }
+      CHECK(cells.size() == 9);
+    }
+    double expected = static_cast<double>(9 * rounds) / static_cast<double>(places * places);
+    for (int c : counts) CHECK(std::abs(c - expected) < 5 * std::sqrt(expected));
+  }
+}
+
+TEST_CASE("orders are uniform: every cell stands in every place equally often, and many orders appear") {
+  Tensor<u8> t = coordinates(9);
+  JigsawViews o = cutting(9);
+  Batch b;
+  o.prepare(b, 1, 3);
+  int count[9][9] = {};
+  std::set<std::string> orders;
+  int odd = 0;
+  for (u64 r = 0; r < 9000; ++r) {
+    o.fill(b, 0, picture(t), plain, Key{2}.fold(r));
+    std::string s;
+    int inversions = 0;
+    for (i64 p = 0; p < 9; ++p) {
+      ++count[p][b.order[p]];
+      s += static_cast<char>('0' + b.order[p]);
+      for (i64 q = 0; q < p; ++q) inversions += b.order[q] > b.order[p];
+    }
+    orders.insert(s);
+    odd += inversions % 2;
+  }
+  double chi = 0;
+  for (auto& line : count)
+    for (int c : line) chi += (c - 1000.0) * (c - 1000.0) / 1000;
+  CHECK(chi < 120);  // 64 degrees of freedom: a chance of 1 in 30,000
+  CHECK(std::abs(odd - 4500) < 240);
+  CHECK(orders.size() > 8800);  // of 362,880; 9,000 draws collide about 111 times
+}
+
+TEST_CASE("the two branches see separate crops, and each patch its own colours") {
+  Tensor<u8> t({40, 40, 3});
+  for (u8& v : t.span()) v = 100;
+  JigsawViews o = jigsaw_views({.image = 32});
+  Batch b;
+  o.prepare(b, 1, 3);
+  std::set<float> levels;
+  for (u64 r = 0; r < 20; ++r) {
+    o.fill(b, 0, picture(t), plain, Key{4}.fold(r));
+    for (i64 p = 0; p < 9; ++p) levels.insert(b.patches[p * 8 * 8 * 3]);
+  }
+  CHECK(levels.size() > 100);  // 180 patches, a fifth without jitter
+
+  Tensor<u8> where = coordinates(64);
+  JigsawViews crops = jigsaw_views({.image = 63, .patch_color = data::identity.color});
+  crops.augment.color = data::identity.color;
+  crops.augment.crop.flip = crops.crop.flip = 0;
+  crops.prepare(b, 1, 3);
+  double least = 1;
+  int different = 0;
+  for (u64 r = 0; r < 300; ++r) {
+    crops.fill(b, 0, picture(where), plain, Key{5}.fold(r));
+    double left = 1, right = 0, top = 1, bottom = 0;  // bounds of what the patches show, of a square of 9 cells
+    for (i64 p = 0; p < 9; ++p)
+      for (i64 i = 0; i < crops.patch * crops.patch; ++i) {
+        const float* at = b.patches.data() + (p * crops.patch * crops.patch + i) * 3;
+        left = std::min(left, double(at[0]));
+        right = std::max(right, double(at[0]));
+        top = std::min(top, double(at[1]));
+        bottom = std::max(bottom, double(at[1]));
+      }
+    double area = (right - left) * (bottom - top) * 255 * 255 / (64 * 64);
+    least = std::min(least, area);
+    different += std::abs(double(b.image[0]) - left) * 255 > 3;
+  }
+  CHECK(least > 0.4);   // at least .6 of the area, less the margins outside the outermost patches
+  CHECK(least < 0.62);  // and small crops do occur
+  CHECK(different > 200);
+}
+
+TEST_CASE("with flipping patches half of them are mirrored") {
+  Tensor<u8> t = coordinates(32);
+  JigsawViews o = cutting(32);
+  o.patch_flip = 0.5f;
+  Batch b;
+  o.prepare(b, 1, 3);
+  int mirrored = 0;
+  for (u64 r = 0; r < 500; ++r) {
+    o.fill(b, 0, picture(t), plain, Key{6}.fold(r));
+    for (i64 p = 0; p < 9; ++p) mirrored += b.patches[p * 192] > b.patches[p * 192 + 3];
+  }
+  CHECK(std::abs(mirrored - 2250) < 170);
+}
+
+TEST_CASE("with a permutation set the order is the row that puzzle names") {
+  JigsawViews o = cutting(32);
+  o.permutations = permutation_set(20, Spread::max_min, Key{1});
+  o = jigsaw_views(o);
+  Tensor<u8> t = coordinates(32);
+  Batch b;
+  o.prepare(b, 1, 3);
+  std::set<i64> rows;
+  for (u64 r = 0; r < 400; ++r) {
+    o.fill(b, 0, picture(t), plain, Key{7}.fold(r));
+    rows.insert(b.puzzle[0]);
+    for (i64 p = 0; p < 9; ++p) CHECK(b.order[p] == o.permutations[b.puzzle[0] * 9 + p]);
+  }
+  CHECK(rows.size() == 20);
+  o.permutations = Tensor<i64>::of({1, 9}, {0, 1, 2, 3, 4, 5, 6, 7, 7});
+  CHECK_THROWS_AS(jigsaw_views(o), Error);
+  o.permutations = Tensor<i64>({2, 8});
+  CHECK_THROWS_AS(jigsaw_views(o), Error);
+}
+
+TEST_CASE("grey pictures and other grids work; impossible geometry is refused") {
+  Tensor<u8> t({28, 28, 1});
+  for (u8& v : t.span()) v = 50;
+  JigsawViews o = jigsaw_views({.image = 32, .grid = 2});
+  Batch b;
+  o.prepare(b, 2, 1);
+  o.fill(b, 1, picture(t), plain, Key{1});
+  CHECK(b.patches.shape() == Shape{2, 4, 12, 12, 1});
+  CHECK_THROWS_AS(jigsaw_views({.image = 2}), Error);
+  CHECK_THROWS_AS(jigsaw_views({.image = 0}), Error);
+  CHECK_THROWS_AS(jigsaw_views({.image = 32, .patch = 11}), Error);
+  CHECK_THROWS_AS(jigsaw_views({.image = 32, .grid = 0}), Error);
+  CHECK_THROWS_AS(jigsaw_views({.image = 32, .patch_flip = 2}), Error);
+}
