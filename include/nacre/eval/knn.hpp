@@ -72,7 +72,7 @@ Neighbors<T> nearest(const Tensor<T>& queries, const Tensor<T>& bank, i64 k) {
   });
   k = std::min(k, n);
   Neighbors<T> found{Tensor<i64>({count, k}), Tensor<T>({count, k})};
-  constexpr i64 height = 256, width = 8192;  // of a tile of scores
+  constexpr i64 height = 512, width = 4096;  // of a tile of scores
   Tensor<T> scores({std::min(height, count), std::min(width, n)});
   for (i64 first = 0; first < count; first += height) {
     i64 rows = std::min(height, count - first);

@@ -1,0 +1,55 @@
+// Definitions of eval/linear_probe.hpp.
+#pragma once
+
+#include <nacre/backend/cpu/softmax.hpp>
+#include <nacre/eval/linear_probe.hpp>
+
+namespace nacre::eval::detail {
+
+NACRE_INLINE LinearModel::LinearModel(i64 k, i64 dim, i64 batch)
+    : classes(k), d(dim), weight(Tensor<float>::zeros({k, dim})), velocity(Tensor<float>::zeros({k, dim})),
+      gradient({k, dim}), bias(static_cast<std::size_t>(k)), bias_velocity(bias), scores({batch, k}) {}
+
+NACRE_INLINE void LinearModel::forward(const float* x, i64 n) {
+  backend::gemm(Cpu{}, false, true, n, classes, d, x, d, weight.data(), d, scores.data(), classes, Into::assign);
+  for (i64 r = 0; r < n; ++r)
+    for (i64 k = 0; k < classes; ++k) scores[r * classes + k] += static_cast<float>(bias[static_cast<std::size_t>(k)]);
+}
+
+NACRE_INLINE i64 LinearModel::prediction(i64 row) const {
+  const float* s = scores.data() + row * classes;
+  return std::max_element(s, s + classes) - s;
+}
+
+NACRE_INLINE i64 LinearModel::step(const float* x, const i64* y, i64 n, double lr, const LinearOptions& options) {
+  forward(x, n);
+  i64 right = 0;
+  for (i64 r = 0; r < n; ++r) right += prediction(r) == y[r];
+  backend::softmax_rows(Cpu{}, scores.data(), scores.data(), n, classes);  // then dL/dscores = (p - 1[y]) / n
+  for (i64 r = 0; r < n; ++r) scores[r * classes + y[r]] -= 1;
+  for (i64 i = 0; i < n * classes; ++i) scores[i] /= static_cast<float>(n);
+  backend::gemm(Cpu{}, true, false, classes, d, n, scores.data(), classes, x, d, gradient.data(), d, Into::assign);
+
+  float rate = static_cast<float>(lr), decay = static_cast<float>(options.weight_decay), mu = static_cast<float>(options.momentum);
+  parallel_for(classes * d, 1 << 14, [&](i64 begin, i64 end) {
+    float *w = weight.data(), *v = velocity.data();
+    const float* g = gradient.data();
+    backend::simd::run([&] {
+      for (i64 i = begin; i < end; ++i) {
+        float total = g[i] + decay * w[i];
+        v[i] = mu * v[i] + total;
+        w[i] -= rate * (total + mu * v[i]);
+      }
+    });
+  });
+  for (i64 k = 0; k < classes; ++k) {
+    double g = 0;
+    for (i64 r = 0; r < n; ++r) g += static_cast<double>(scores[r * classes + k]);
+    double& v = bias_velocity[static_cast<std::size_t>(k)];
+    v = options.momentum * v + g;
+    bias[static_cast<std::size_t>(k)] -= lr * (g + options.momentum * v);
+  }
+  return right;
+}
+
+}  // namespace nacre::eval::detail
