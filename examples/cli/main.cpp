@@ -111,7 +111,7 @@ int main(int argc, char** argv) {
   c->add_option("--layers", pr.layers, "which stages get a linear probe")->check(CLI::IsMember({"last", "all"}));
   c->add_option("--json", pr.json, "write the result here as well (RUN/probe.json is always written)");
   c->add_option("--epochs", pr.epochs, "of the linear probe")->check(CLI::Range(1, 10000));
-  c->add_option("--limit", pr.limit, "labelled pictures at most; 0: all")->check(CLI::Range(0, 1 << 30));
+  c->add_option("--limit", pr.limit, "labelled training pictures at most; 0: all")->check(CLI::Range(0, 1 << 30));
   c->add_option("--batch", pr.batch, "pictures encoded at once")->check(CLI::Range(1, 1 << 20));
   c->add_option("--threads", pr.threads, "0: one per core")->check(CLI::Range(0, 1024));
   c->add_flag("--quiet", pr.quiet, "print nothing");

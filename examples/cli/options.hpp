@@ -23,7 +23,7 @@ struct Pretrain {
 
 struct Probe {
   std::string run, data, layers = "all", json;
-  std::int64_t batch = 256, epochs = 20, limit = 0;
+  std::int64_t batch = 256, epochs = 20, limit = 20000;
   int threads = 0;
   bool quiet = false;
 };

@@ -57,6 +57,15 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
   return t;
 }
 
+// The same for the forms that need no Z.
+template <class T>
+PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& bank, const Tensor<i64>& index,
+                  const Tensor<i64>& negatives, const PirlOptions& o) {
+  check(o.form != NceForm::nce_constant, "pirl", [] { return std::string("the form nce_constant needs a place to keep Z in"); });
+  double none = 0;
+  return pirl(image, patches, bank, index, negatives, o, none);
+}
+
 // What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
 // InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, where c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
 // A loss that stays at log(K + 1) tells nothing apart.
