@@ -53,7 +53,7 @@ void map_rows(const F& f, T* y, i64 rows, i64 cols, const V&... v) {
 
 // y: [rows, cols] dense. Operands may be y itself.
 template <class F, class T, class... V>
-void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
+[[gnu::always_inline]] inline void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
   if (into == Into::assign) detail::map_rows<false>(f, y, rows, cols, v...);
   else detail::map_rows<true>(f, y, rows, cols, v...);
 }
