@@ -44,7 +44,7 @@ void compare(i64 results, const Run& run) {
   for (i64 workers : {5, 64, 1000}) {
     std::vector<T> y = start;
     run(workers, y.data());
-    CHECK(std::memcmp(y.data(), first.data(), y.size() * sizeof(T)) == 0);
+    CHECK((results == 0 || std::memcmp(y.data(), first.data(), y.size() * sizeof(T)) == 0));
   }
 }
 
