@@ -18,7 +18,8 @@ namespace {
 template <class T>
 std::vector<T> values(i64 n, int salt = 0) {
   std::vector<T> x(static_cast<std::size_t>(n));
-  for (i64 i = 0; i < n; ++i) x[static_cast<std::size_t>(i)] = static_cast<T>((i * 7919 + salt * 13) % 1013 - 100) / 97;  // -1 to 9.4: no sum is near zero
+  for (i64 i = 0; i < n; ++i)  // -1 to 9.4: no sum is near zero
+    x[static_cast<std::size_t>(i)] = static_cast<T>((i * 7919 + salt * 13) % 1013 - 100) / 97;
   return x;
 }
 
