@@ -241,6 +241,14 @@ void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into
     }
 }
 
+// Rows of A where the tile reads them: row i at data + (i / rows) * tile + (i % rows) * row, steps of k `step` apart.
+template <class T>
+struct PackedRows {
+  const T* data;
+  i64 rows, tile, row, step;
+  const T* operator[](i64 i) const { return data + i / rows * tile + i % rows * row; }
+};
+
 // gw [O, taps * C/groups]: rows of the tile are output channels of gy, columns the values under a run of taps.
 template <class T>
 void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into) {
@@ -254,7 +262,8 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
   const i64 wide = 2 * kern.lanes, depth = win.group_c();
   Scratch<Tap> taps(win.taps());
   const Gather g = forward_gather(win, taps.data);
-  const Blocks blocks(g, 256);
+  const bool spilling = weights > (i64{1} << 17);  // the sums leave the cache between blocks: fewer, larger ones
+  const Blocks blocks(g, spilling ? 512 : 256);
   // Chunks of the batch while the partial sums are small (32 MB in float), then rows of gw.
   const i64 chunks = std::min(blocks.count(), std::clamp<i64>((i64{8} << 20) / weights, 1, 16));
   const i64 per_chunk = ceil_div(blocks.count(), chunks);
@@ -270,31 +279,55 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     if (b0 >= b1) return std::fill_n(sum, o_count * k, T(0)), void();
     Scratch<T> source(Patch<T>::size(g, blocks) + wide);  // the last vector may run over
     Scratch<Segment> runs(win.taps() + 1), lines(blocks.images * blocks.rows);
+    // Both operands are packed where that pays: gy [o tile, pixels, rows], x [pixels, panel].
+    const bool packs = o_count >= 64;
+    const bool packs_right = packs && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
+    const i64 most = blocks.images * blocks.rows * g.cols;
+    Scratch<T> left_packed(packs ? ceil_div(o_count, kern.rows) * kern.rows * most : 0);
+    Scratch<T> right_packed(packs_right ? wide * most : 0);
     for (i64 b = b0; b < b1; ++b) {
       const Patch<T> patch(g, blocks, b);
       patch.fill(g, x + group * depth, source.data);
       const T* rows_of = gy + ((patch.image0 * g.rows + patch.row0) * g.cols) * win.o + o0;
-      i64 line = 0, end = 0;  // where B stands after the line before
+      const i64 pixels = patch.images * patch.rows * g.cols, right_step = g.step_w * depth;
+      PackedRows<T> left{rows_of, kern.rows, kern.rows, 1, win.o};
+      if (packs) {
+        for (i64 o = 0; o < o_count; o += kern.rows)
+          pack_panel(false, rows_of + o, win.o, pixels, std::min(kern.rows, o_count - o), kern.rows,
+                     left_packed.data + o * pixels);
+        left = {left_packed.data, kern.rows, kern.rows * pixels, 1, kern.rows};
+      }
+      i64 count = 0, end = 0;  // where the line before left off
       for (i64 n = 0; n < patch.images; ++n)
-        for (i64 i = 0; i < patch.rows; ++i, ++line) {
+        for (i64 i = 0; i < patch.rows; ++i, ++count) {
           i64 at = patch.offset(g, n, i, 0);
-          lines.data[line] = {line * g.cols * win.o, at - end, g.cols};
-          end = at + g.cols * g.step_w * depth;
+          lines.data[count] = {count * g.cols * left.step, at - end, g.cols};
+          end = at + g.cols * right_step;
         }
-      const i64 count = tap_runs(g, patch, i64{1} << 40, runs.data);
-      for (i64 s = 0, column = 0; s < count; column += runs.data[s++].length)
+      const Segment whole{0, 0, pixels};
+      const i64 run_count = tap_runs(g, patch, i64{1} << 40, runs.data);
+      for (i64 s = 0, column = 0; s < run_count; column += runs.data[s++].length)
         for (i64 j = 0; j < runs.data[s].length; j += wide) {
-          const i64 left = runs.data[s].length - j, width = kern.width(left), cols = std::min(width, left);
+          const i64 left_over = runs.data[s].length - j, width = kern.width(left_over), cols = std::min(width, left_over);
           const auto tile = width == wide ? kern.wide : kern.narrow;
+          const T* right = source.data + runs.data[s].a + j;
+          if (packs_right)
+            for (i64 l = 0; l < count; ++l) {
+              right += lines.data[l].b;
+              pack_panel(false, right, right_step, g.cols, width, width, right_packed.data + l * g.cols * width);
+              right += g.cols * right_step;
+            }
           for (i64 o = 0; o < o_count; o += kern.rows) {
             const T* rows[max_tile_rows];
             T* out[max_tile_rows];
             for (i64 r = 0; r < kern.rows; ++r) {
               i64 channel = std::min(o + r, o_count - 1);
-              rows[r] = rows_of + channel;
+              rows[r] = left[channel];
               out[r] = sum + channel * k + column + j;
+              if (spilling) fetch_to_write(out[r] + kern.rows * k, cols);
             }
-            tile(lines.data, line, rows, win.o, source.data + runs.data[s].a + j, g.step_w * depth, out, cols, b > b0);
+            if (packs_right) tile(&whole, 1, rows, left.step, right_packed.data, width, out, cols, b > b0);
+            else tile(lines.data, count, rows, left.step, right, right_step, out, cols, b > b0);
           }
         }
     }

@@ -27,13 +27,15 @@ template <class F>
 void for_each_product(const Window2d& w, F f) {
   for (i64 n = 0; n < w.n; ++n)
     for (i64 i = 0; i < w.oh(); ++i)
-      for (i64 j = 0; j < w.ow(); ++j)
+      for (i64 j = 0; j < w.ow(); ++j) {
+        const Window2d::Range rows = w.rows_inside(i), cols = w.cols_inside(j);
         for (i64 o = 0; o < w.o; ++o)
-          for (i64 a = w.rows_inside(i).begin; a < w.rows_inside(i).end; ++a)
-            for (i64 b = w.cols_inside(j).begin; b < w.cols_inside(j).end; ++b)
+          for (i64 a = rows.begin; a < rows.end; ++a)
+            for (i64 b = cols.begin; b < cols.end; ++b)
               for (i64 c = 0; c < w.group_c(); ++c)
                 f(((n * w.h + w.row(i, a)) * w.w + w.col(j, b)) * w.c + o / w.group_o() * w.group_c() + c,
                   ((o * w.kh + a) * w.kw + b) * w.group_c() + c, ((n * w.oh() + i) * w.ow() + j) * w.o + o);
+      }
 }
 template <class T>
 void conv2d(const Window2d& win, const T* x, const T* w, T* y) {
