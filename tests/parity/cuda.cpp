@@ -187,6 +187,9 @@ void everything(i64 rows, i64 cols) {
   rule(s, "adam square", math::AdamSquare{.99});
   rule(s, "adam step", math::AdamStep{.1, 1e-2, 1e-8, .1, .01});
   rule(s, "ema", math::Ema{.99});
+  compare("squared norm" + s.text, 1, s.a, s.b, s.gy, [&](auto d, T* y, Into into, const T* a, const T*, const T*) {
+    reduce_all(d, math::Sum{}, math::Square{}, y, rows * cols, into, Dense<T>{a, rows * cols});
+  });
 }
 
 void errors() {
