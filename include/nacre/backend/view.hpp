@@ -1,9 +1,10 @@
-// Four ways in which an operand meets a [rows, cols] matrix, in place of broadcasting machinery.
+// Ways in which an operand meets a [rows, cols] matrix, in place of broadcasting machinery.
 //
 //   Dense   p[row * cols + col]     PerCol  p[col]   a bias, a scale per channel
 //   PerRow  p[row]   a normaliser   Scalar  one value
+//   Spread  p[row * row_step + col * col_step]: any of them, chosen at run time (slower; one instantiation)
 //
-// NHWC makes channels the columns, so these four serve every elementwise kernel. Host and device.
+// NHWC makes channels the columns, so these serve every elementwise kernel. Host and device.
 #pragma once
 
 #include <nacre/core/bf16.hpp>
@@ -44,6 +45,14 @@ struct Identity {
   NACRE_HD A operator()(A x) const {
     return x;
   }
+};
+
+template <class T>
+struct Spread {
+  static constexpr bool flat = false;
+  const T* p;
+  i64 row_step, col_step;
+  NACRE_HD acc_t<T> operator()(i64 row, i64 col) const { return static_cast<acc_t<T>>(p[row * row_step + col * col_step]); }
 };
 
 }  // namespace nacre::backend

@@ -1,7 +1,7 @@
 // Elementwise formulas, each with its derivative: the only place where they are written.
 //
 //   unary   y = f(x)        f.grad(kept, gy) = dL/dx, where kept is x or y as F::keep says
-//   binary  y = f(a, b)     f.grad_a(a, b, gy), f.grad_b(a, b, gy)
+//   binary  y = f(a, b)     f.grad_a(a, b, gy), f.grad_b(a, b, gy); F::keeps: whether they read a and b
 //
 // One line in math/lists.hpp makes an op, its gradient test, the CUDA kernel and the benchmark of each.
 // Tested in tests/math/elementwise.cpp (every derivative by finite differences in double).
@@ -142,6 +142,7 @@ struct Clamp {
 
 struct Add {
   static constexpr const char* name = "add";
+  static constexpr bool keeps = false;
   template <class A> NACRE_HD A operator()(A a, A b) const { return a + b; }
   template <class A> NACRE_HD A grad_a(A, A, A gy) const { return gy; }
   template <class A> NACRE_HD A grad_b(A, A, A gy) const { return gy; }
@@ -149,6 +150,7 @@ struct Add {
 
 struct Sub {
   static constexpr const char* name = "sub";
+  static constexpr bool keeps = false;
   template <class A> NACRE_HD A operator()(A a, A b) const { return a - b; }
   template <class A> NACRE_HD A grad_a(A, A, A gy) const { return gy; }
   template <class A> NACRE_HD A grad_b(A, A, A gy) const { return -gy; }
@@ -156,6 +158,7 @@ struct Sub {
 
 struct Mul {
   static constexpr const char* name = "mul";
+  static constexpr bool keeps = true;
   template <class A> NACRE_HD A operator()(A a, A b) const { return a * b; }
   template <class A> NACRE_HD A grad_a(A, A b, A gy) const { return gy * b; }
   template <class A> NACRE_HD A grad_b(A a, A, A gy) const { return gy * a; }
@@ -163,6 +166,7 @@ struct Mul {
 
 struct Div {
   static constexpr const char* name = "div";
+  static constexpr bool keeps = true;
   template <class A> NACRE_HD A operator()(A a, A b) const { return a / b; }
   template <class A> NACRE_HD A grad_a(A, A b, A gy) const { return gy / b; }
   template <class A> NACRE_HD A grad_b(A a, A b, A gy) const { return -gy * a / (b * b); }

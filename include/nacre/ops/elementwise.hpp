@@ -54,13 +54,11 @@ inline Meet meet(const char* op, const Shape& a, const Shape& b) {
                "; need equal shapes, b [cols], b [rows, 1] or one element");
 }
 
-// Calls k(view of b).
+// Calls k(view of b): two kinds, so that an op costs two loops to compile and not four.
 template <class T, class D, class K>
 void with_view(Meet m, const Tensor<T, D>& b, i64 cols, K&& k) {
   if (m == Meet::same) k(backend::Dense<T>{b.data(), cols});
-  else if (m == Meet::per_col) k(backend::PerCol<T>{b.data()});
-  else if (m == Meet::per_row) k(backend::PerRow<T>{b.data()});
-  else k(backend::Scalar<T>{b[0]});
+  else k(backend::Spread<T>{b.data(), m == Meet::per_row, m == Meet::per_col});
 }
 
 }  // namespace detail
@@ -75,16 +73,19 @@ Var<T, D> binary(const F& f, const Var<T, D>& a, const Var<T, D>& b) {
   detail::with_view(m, b.value(), cols, [&](auto vb) {
     map(D{}, f, y.data(), rows, cols, Into::assign, detail::dense(a.value()), vb);
   });
-  return make_op(F::name, y, [na = a.node(), nb = b.node(), va = a.value(), vb = b.value(), m, f, rows, cols](const Tensor<T, D>& gy) {
+  Tensor<T, D> ka = F::keeps ? a.value() : Tensor<T, D>(), kb = F::keeps ? b.value() : Tensor<T, D>();
+  return make_op(F::name, y, [na = a.node(), nb = b.node(), ka, kb, m, f, rows, cols](const Tensor<T, D>& gy) {
+    // where the derivative reads neither a nor b, gy stands in for them
+    const Tensor<T, D>&va = F::keeps ? ka : gy, &vb = F::keeps ? kb : gy;
+    auto da = detail::dense(va);
+    auto dy = detail::dense(gy);
     if (auto g = gradient_of(na))
       detail::with_view(m, vb, cols, [&](auto view) {
-        map(D{}, detail::GradA<F>{f}, g.data(), rows, cols, g.into, detail::dense(va), view, detail::dense(gy));
+        map(D{}, detail::GradA<F>{f}, g.data(), rows, cols, g.into, da, view, dy);
       });
     auto g = gradient_of(nb);
     if (!g) return;
     detail::GradB<F> grad{f};
-    auto da = detail::dense(va);
-    auto dy = detail::dense(gy);
     if (m == detail::Meet::same) map(D{}, grad, g.data(), rows, cols, g.into, da, Dense<T>{vb.data(), cols}, dy);
     else if (m == detail::Meet::per_col)
       backend::reduce_cols(D{}, math::Sum{}, grad, g.data(), rows, cols, g.into, da, PerCol<T>{vb.data()}, dy);

@@ -15,37 +15,20 @@ namespace nacre::backend {
 
 namespace detail {
 
-template <bool add, class F, class T, class... V>
-[[gnu::always_inline]] inline void map_row(const F& f, T* y, i64 row, i64 begin, i64 end, const V&... v) {
+template <class F, class T, class... V>
+[[gnu::always_inline]] inline void map_row(const F& f, T* y, i64 row, i64 begin, i64 end, Into into, const V&... v) {
   i64 c = begin;
   for (; c + 16 <= end; c += 16) {
+    acc_t<T> r[16];
 #pragma GCC ivdep
-    for (int j = 0; j < 16; ++j) {
-      acc_t<T> r = f(v(row, c + j)...);
-      if constexpr (add) r += static_cast<acc_t<T>>(y[c + j]);
-      y[c + j] = static_cast<T>(r);
-    }
+    for (int j = 0; j < 16; ++j) r[j] = f(v(row, c + j)...);
+    if (into == Into::add)
+      for (int j = 0; j < 16; ++j) r[j] += static_cast<acc_t<T>>(y[c + j]);
+    for (int j = 0; j < 16; ++j) y[c + j] = static_cast<T>(r[j]);
   }
   for (; c < end; ++c) {
     acc_t<T> r = f(v(row, c)...);
-    if constexpr (add) r += static_cast<acc_t<T>>(y[c]);
-    y[c] = static_cast<T>(r);
-  }
-}
-
-template <bool add, class F, class T, class... V>
-void map_rows(const F& f, T* y, i64 rows, i64 cols, const V&... v) {
-  constexpr i64 piece = 1 << 14;  // elements a task
-  if constexpr ((V::flat && ...)) {
-    parallel_for(rows * cols, piece, [&](i64 begin, i64 end) {
-      simd::run([&] { map_row<add>(f, y, 0, begin, end, v...); });
-    });
-  } else {
-    parallel_for(rows, cols > 0 ? piece / cols + 1 : rows, [&](i64 begin, i64 end) {
-      simd::run([&] {
-        for (i64 r = begin; r < end; ++r) map_row<add>(f, y + r * cols, r, 0, cols, v...);
-      });
-    });
+    y[c] = static_cast<T>(into == Into::add ? r + static_cast<acc_t<T>>(y[c]) : r);
   }
 }
 
@@ -53,9 +36,19 @@ void map_rows(const F& f, T* y, i64 rows, i64 cols, const V&... v) {
 
 // y: [rows, cols] dense. Operands may be y itself.
 template <class F, class T, class... V>
-[[gnu::always_inline]] inline void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
-  if (into == Into::assign) detail::map_rows<false>(f, y, rows, cols, v...);
-  else detail::map_rows<true>(f, y, rows, cols, v...);
+void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
+  constexpr i64 piece = 1 << 14;  // elements a task
+  if constexpr ((V::flat && ...)) {
+    parallel_for(rows * cols, piece, [&](i64 begin, i64 end) {
+      simd::run([&] { detail::map_row(f, y, 0, begin, end, into, v...); });
+    });
+  } else {
+    parallel_for(rows, cols > 0 ? piece / cols + 1 : rows, [&](i64 begin, i64 end) {
+      simd::run([&] {
+        for (i64 r = begin; r < end; ++r) detail::map_row(f, y + r * cols, r, 0, cols, into, v...);
+      });
+    });
+  }
 }
 
 }  // namespace nacre::backend
