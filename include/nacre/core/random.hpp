@@ -72,9 +72,10 @@ class Random {
 };
 
 // Where element i of 0 .. n-1 goes in the permutation named by the key, without building it: a four-round
-// Feistel network over the next even power of two, walked until it falls inside.
+// Feistel network over the next even power of two (at least 256: with shorter halves it is not uniform), walked
+// until it falls inside.
 NACRE_HD inline u64 permute(Key key, u64 i, u64 n) {
-  int half = 1;
+  int half = 4;
   while ((u64{1} << (2 * half)) < n) ++half;
   u64 mask = (u64{1} << half) - 1;
   do {
