@@ -37,7 +37,8 @@ const Case cases[] = {
 enum class Pass { forward, grad_input, grad_weight };
 
 void run(benchmark::State& state, const Window2d& win, Pass pass) {
-  auto x = Tensor<float>::full({win.pixels_in() * win.c}, 0.5f), y = Tensor<float>::full({win.pixels_out() * win.o}, 0.25f);
+  auto x = Tensor<float>::full({win.pixels_in() * win.c}, 0.5f);
+  auto y = Tensor<float>::full({win.pixels_out() * win.o}, 0.25f);
   auto w = Tensor<float>::full({win.o * win.taps() * win.c}, 0.125f);
   bench::Meter meter(static_cast<int>(state.range(0)));
   auto call = [&] {

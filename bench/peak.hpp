@@ -1,7 +1,7 @@
 // Floating-point operations per second beside what the machine can do, measured in the same run.
 //
 // Meter times a kernel and, between its calls, a loop of independent multiply-adds of the widest kind; both in thread
-// CPU time on one thread and in wall time on more, so that a busy or throttled machine changes neither row's percentage.
+// CPU time on one thread and in wall time on more, so that a throttled machine does not change the percentage.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>

@@ -7,6 +7,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <vector>
 
 using namespace nacre;
@@ -54,27 +55,29 @@ struct Inputs {
   }
 };
 
-std::vector<Window2d> windows() {
-  std::vector<Window2d> all = {
-      {.n = 2, .h = 8, .w = 8, .c = 16, .o = 16, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
-      {.n = 3, .h = 7, .w = 5, .c = 3, .o = 20, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
-      {.n = 2, .h = 33, .w = 40, .c = 4, .o = 9, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 2, .pad_h = 1, .pad_w = 1},
-      {.n = 2, .h = 12, .w = 11, .c = 1, .o = 5, .kh = 7, .kw = 7, .stride_h = 2, .stride_w = 3, .pad_h = 3, .pad_w = 3},
-      {.n = 2, .h = 9, .w = 10, .c = 40, .o = 33, .kh = 1, .kw = 1},
-      {.n = 2, .h = 9, .w = 10, .c = 33, .o = 40, .kh = 1, .kw = 1, .stride_h = 2, .stride_w = 2},
-      {.n = 1, .h = 9, .w = 9, .c = 8, .o = 6, .kh = 3, .kw = 2, .pad_h = 2, .pad_w = 0, .dilation_h = 2, .dilation_w = 3},
-      {.n = 2, .h = 8, .w = 6, .c = 6, .o = 8, .kh = 3, .kw = 3, .stride_h = 2, .stride_w = 1, .pad_h = 1, .pad_w = 2,
-       .dilation_h = 2, .groups = 2},
-      {.n = 2, .h = 6, .w = 6, .c = 5, .o = 5, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1, .groups = 5},
-      {.n = 1, .h = 2, .w = 2, .c = 300, .o = 70, .kh = 3, .kw = 3, .pad_h = 1, .pad_w = 1},
-      {.n = 40, .h = 3, .w = 3, .c = 2, .o = 34, .kh = 2, .kw = 2, .pad_h = 1, .pad_w = 1},
-      {.n = 1, .h = 4, .w = 4, .c = 2, .o = 3, .kh = 2, .kw = 2, .stride_h = 3, .stride_w = 3, .pad_h = 4, .pad_w = 4},
-      {.n = 0, .h = 4, .w = 4, .c = 2, .o = 3, .kh = 3, .kw = 3},
-      {.n = 2, .h = 2, .w = 2, .c = 2, .o = 3, .kh = 3, .kw = 3},  // the kernel does not fit: no output
-      {.n = 2, .h = 4, .w = 4, .c = 0, .o = 3, .kh = 3, .kw = 3},
-  };
-  return all;
+// Kernel, stride, padding and dilation as {rows, columns}.
+Window2d window(i64 n, i64 h, i64 w, i64 c, i64 o, std::array<i64, 2> k, std::array<i64, 2> stride = {1, 1},
+                std::array<i64, 2> pad = {0, 0}, std::array<i64, 2> dilation = {1, 1}, i64 groups = 1) {
+  return {n, h, w, c, o, k[0], k[1], stride[0], stride[1], pad[0], pad[1], dilation[0], dilation[1], groups};
 }
+const Window2d windows[] = {
+    window(2, 8, 8, 16, 16, {3, 3}, {1, 1}, {1, 1}),
+    window(3, 7, 5, 3, 20, {3, 3}, {1, 1}, {1, 1}),
+    window(2, 33, 40, 4, 9, {3, 3}, {2, 2}, {1, 1}),
+    window(2, 12, 11, 1, 5, {7, 7}, {2, 3}, {3, 3}),
+    window(2, 9, 10, 40, 33, {1, 1}),
+    window(2, 9, 10, 33, 40, {1, 1}, {2, 2}),
+    window(1, 9, 9, 8, 6, {3, 2}, {1, 1}, {2, 0}, {2, 3}),
+    window(2, 8, 6, 6, 8, {3, 3}, {2, 1}, {1, 2}, {2, 1}, 2),
+    window(2, 6, 6, 5, 5, {3, 3}, {1, 1}, {1, 1}, {1, 1}, 5),
+    window(1, 2, 2, 300, 70, {3, 3}, {1, 1}, {1, 1}),
+    window(3, 5, 9, 130, 1100, {1, 2}),
+    window(40, 3, 3, 2, 34, {2, 2}, {1, 1}, {1, 1}),
+    window(1, 4, 4, 2, 3, {2, 2}, {3, 3}, {4, 4}),
+    window(0, 4, 4, 2, 3, {3, 3}),
+    window(2, 2, 2, 2, 3, {3, 3}),  // the kernel does not fit: no output
+    window(2, 4, 4, 0, 3, {3, 3}),
+};
 
 template <class T>
 void check_near(const std::vector<T>& got, const std::vector<T>& want, i64 terms) {
@@ -98,7 +101,7 @@ TEST_CASE_TEMPLATE("a convolution and its gradients agree with the plain loops",
   for (Isa isa : {Isa::baseline, Isa::avx2, Isa::avx512}) {
     backend::set_isa(isa);
     int at = 0;
-    for (const Window2d& win : windows())
+    for (const Window2d& win : windows)
       for (Into into : {Into::assign, Into::add}) {
         CAPTURE(at++);
         CAPTURE(int(into));
@@ -115,7 +118,7 @@ TEST_CASE_TEMPLATE("a convolution and its gradients agree with the plain loops",
 TEST_CASE_TEMPLATE("threads and the vector width change no bit of a convolution", T, float, double) {
   ThreadGuard threads;
   IsaGuard guard;
-  for (const Window2d& win : windows()) {
+  for (const Window2d& win : windows) {
     Inputs<T> in{win};
     backend::set_isa(guard.before);
     set_threads(1);

@@ -308,7 +308,7 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
       const i64 run_count = tap_runs(g, patch, i64{1} << 40, runs.data);
       for (i64 s = 0, column = 0; s < run_count; column += runs.data[s++].length)
         for (i64 j = 0; j < runs.data[s].length; j += wide) {
-          const i64 left_over = runs.data[s].length - j, width = kern.width(left_over), cols = std::min(width, left_over);
+          const i64 remain = runs.data[s].length - j, width = kern.width(remain), cols = std::min(width, remain);
           const auto tile = width == wide ? kern.wide : kern.narrow;
           const T* right = source.data + runs.data[s].a + j;
           if (packs_right)

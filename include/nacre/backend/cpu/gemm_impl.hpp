@@ -7,7 +7,6 @@
 #include <nacre/core/pool.hpp>
 
 #include <algorithm>
-#include <cstring>
 
 namespace nacre::backend::detail {
 
@@ -45,17 +44,19 @@ void transpose_rows(const T* b, i64 ldb, i64 k, i64 cols, i64 width, T* out) {
   simd::run([=] {
     constexpr i64 line = 64 / sizeof(T);
     auto block = [=](i64 r, i64 j) {
-        const T* s = b + j * ldb + r;
-        const V s0 = *reinterpret_cast<const V*>(s), s1 = *reinterpret_cast<const V*>(s + ldb);
-        const V s2 = *reinterpret_cast<const V*>(s + 2 * ldb), s3 = *reinterpret_cast<const V*>(s + 3 * ldb);
-        const V low0 = __builtin_shufflevector(s0, s1, 0, 4, 1, 5), low2 = __builtin_shufflevector(s2, s3, 0, 4, 1, 5);
-        const V high0 = __builtin_shufflevector(s0, s1, 2, 6, 3, 7), high2 = __builtin_shufflevector(s2, s3, 2, 6, 3, 7);
-        V* o = reinterpret_cast<V*>(out + r * width + j);
-        const i64 step = width / 4;
-        o[0] = __builtin_shufflevector(low0, low2, 0, 1, 4, 5);
-        o[step] = __builtin_shufflevector(low0, low2, 2, 3, 6, 7);
-        o[2 * step] = __builtin_shufflevector(high0, high2, 0, 1, 4, 5);
-        o[3 * step] = __builtin_shufflevector(high0, high2, 2, 3, 6, 7);
+      const T* s = b + j * ldb + r;
+      const V s0 = *reinterpret_cast<const V*>(s), s1 = *reinterpret_cast<const V*>(s + ldb);
+      const V s2 = *reinterpret_cast<const V*>(s + 2 * ldb), s3 = *reinterpret_cast<const V*>(s + 3 * ldb);
+      const V low0 = __builtin_shufflevector(s0, s1, 0, 4, 1, 5);
+      const V low2 = __builtin_shufflevector(s2, s3, 0, 4, 1, 5);
+      const V high0 = __builtin_shufflevector(s0, s1, 2, 6, 3, 7);
+      const V high2 = __builtin_shufflevector(s2, s3, 2, 6, 3, 7);
+      V* o = reinterpret_cast<V*>(out + r * width + j);
+      const i64 step = width / 4;
+      o[0] = __builtin_shufflevector(low0, low2, 0, 1, 4, 5);
+      o[step] = __builtin_shufflevector(low0, low2, 2, 3, 6, 7);
+      o[2 * step] = __builtin_shufflevector(high0, high2, 0, 1, 4, 5);
+      o[3 * step] = __builtin_shufflevector(high0, high2, 2, 3, 6, 7);
     };
     for (i64 r0 = 0; r0 < k; r0 += line)
       for (i64 j = 0; j < cols; j += 4) {  // whole cache lines of b, fetched ahead: its rows are far apart
@@ -101,7 +102,8 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
   i64 task_m = std::min(ceil_div(m, kern.rows) * kern.rows, 256 / kern.rows * kern.rows);
   i64 task_n = std::min(broad, 256 / wide * wide);
   auto worth_cutting = [&](i64 task, i64 least) {
-    return task > least && ceil_div(m, task_m) * ceil_div(broad, task_n) < 16 && task_m * task_n * deep > (i64{8} << 20);
+    const bool few = ceil_div(m, task_m) * ceil_div(broad, task_n) < 16;
+    return few && task > least && task_m * task_n * deep > (i64{8} << 20);
   };
   while (worth_cutting(task_m, 64)) task_m = ceil_div(task_m / 2, kern.rows) * kern.rows;
   while (worth_cutting(task_n, 64)) task_n = ceil_div(task_n / 2, wide) * wide;
@@ -119,7 +121,7 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
       parallel_for(ceil_div(m, task_m) * across, 1, [&](i64 task, i64) {
         const i64 i0 = task / across * task_m, i1 = std::min(m, i0 + task_m), mb = i1 - i0;
         const i64 j0 = task % across * task_n, j1 = std::min(nb, j0 + task_n);
-        // A is copied, tile by tile, where that pays: transposed, or read many times with its rows on the same cache sets.
+        // A is copied, tile by tile, where that pays: transposed, read many times, or with rows on the same cache sets.
         const bool copied = trans_a || j1 - j0 >= 128 || (lda * i64{sizeof(T)}) % 1024 == 0;
         const i64 pitch = trans_a ? 1 : slice + 16, step = trans_a ? kern.rows : 1;
         Scratch<T> copy(copied ? ceil_div(mb, kern.rows) * kern.rows * (slice + 16) : 0);
@@ -143,7 +145,7 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
                 else
                   for (i64 r = 0; r < valid; ++r) {
                     if (i + r + kern.rows < mb) fetch(from + (i + r + kern.rows) * lda, depth);  // the next tile's
-                    if (copied) std::memcpy(own + r * pitch, from + (i + r) * lda, static_cast<std::size_t>(depth) * sizeof(T));
+                    if (copied) std::copy(from + (i + r) * lda, from + (i + r) * lda + depth, own + r * pitch);
                   }
               }
               const T* rows[max_tile_rows];

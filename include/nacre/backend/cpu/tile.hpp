@@ -21,6 +21,7 @@ struct Segment {
 
 namespace tile_baseline {
 #define NACRE_TILE_TARGET
+#define NACRE_TILE_LEAVE
 #define NACRE_TILE_BYTES 16
 #define NACRE_TILE_ROWS 4
 template <class V>
@@ -31,6 +32,7 @@ template <class V>
 [[gnu::always_inline]] inline auto splat(double x) { return x - (double __attribute__((vector_size(16)))){}; }
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
+#undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_BYTES
 #undef NACRE_TILE_ROWS
 }  // namespace tile_baseline
@@ -38,7 +40,8 @@ template <class V>
 #if NACRE_X86
 namespace tile_avx2 {
 #define NACRE_TILE_TARGET __attribute__((target(NACRE_AVX2)))
-#define NACRE_TILE_INLINE NACRE_TILE_TARGET [[gnu::always_inline]] inline
+#define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
+#define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
 #define NACRE_TILE_BYTES 32
 #define NACRE_TILE_ROWS 6
 NACRE_TILE_INLINE __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
@@ -47,6 +50,7 @@ NACRE_TILE_INLINE __m256 splat(float x) { return _mm256_set1_ps(x); }
 NACRE_TILE_INLINE __m256d splat(double x) { return _mm256_set1_pd(x); }
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
+#undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
 #undef NACRE_TILE_ROWS
@@ -54,7 +58,8 @@ NACRE_TILE_INLINE __m256d splat(double x) { return _mm256_set1_pd(x); }
 
 namespace tile_avx512 {
 #define NACRE_TILE_TARGET __attribute__((target(NACRE_AVX512)))
-#define NACRE_TILE_INLINE NACRE_TILE_TARGET [[gnu::always_inline]] inline
+#define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
+#define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
 #define NACRE_TILE_BYTES 64
 #define NACRE_TILE_ROWS 8
 NACRE_TILE_INLINE __m512 fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
@@ -63,6 +68,7 @@ NACRE_TILE_INLINE __m512 splat(float x) { return _mm512_set1_ps(x); }
 NACRE_TILE_INLINE __m512d splat(double x) { return _mm512_set1_pd(x); }
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
+#undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
 #undef NACRE_TILE_ROWS

@@ -1,5 +1,6 @@
 // One tile of a product, written once. tile.hpp includes this file once per instruction set, inside a namespace,
-// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_ROWS and fma/splat in scope.
+// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_ROWS, NACRE_TILE_LEAVE
+// (vzeroupper: g++ adds it from -O2 only) and fma/splat in scope.
 //
 //   c_i[j] = chain over the segments, k ascending, of fma(a_i[s.a + k*a_step], b[k*b_step + j], acc)
 //
@@ -59,4 +60,5 @@ NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* 
   if (cols < width)
     for (int i = 0; i < rows; ++i)
       for (int j = 0; j < cols; ++j) c[i][j] = edge[i][j];
+  NACRE_TILE_LEAVE;
 }
