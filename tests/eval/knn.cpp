@@ -30,8 +30,7 @@ template <class T>
 Tensor<T> clusters(i64 n, i64 d, i64 classes, double noise, u64 seed) {
   auto centre = gaussian<T>({classes, d}, 77);
   auto x = gaussian<T>({n, d}, seed);
-  for (i64 i = 0; i < x.size(); ++i)
-    x[i] = centre[(i / d) % classes * d + i % d] + static_cast<T>(noise) * x[i];
+  for (i64 i = 0; i < x.size(); ++i) x[i] = centre[(i / d) % classes * d + i % d] + static_cast<T>(noise) * x[i];
   return x;
 }
 
@@ -97,7 +96,8 @@ TEST_CASE("clusters are told apart, labels that mean nothing are not") {
   auto seen = knn(train, round_robin(600, 5), test, round_robin(300, 5), {.k = 20});
   CHECK(seen.top1 > 99);
   CHECK(seen.predictions[7] == 2);
-  auto blind = knn(gaussian<float>({2000, 16}, 3), round_robin(2000, 4), gaussian<float>({2000, 16}, 4), round_robin(2000, 4));
+  auto blind =
+      knn(gaussian<float>({2000, 16}, 3), round_robin(2000, 4), gaussian<float>({2000, 16}, 4), round_robin(2000, 4));
   CHECK(std::fabs(blind.top1 - 25) < 4);
 }
 
@@ -113,9 +113,12 @@ TEST_CASE("wrong input is named") {
   Tensor<float> x({4, 3}), none({0, 3});
   x.fill(1);
   auto y = Tensor<i64>::of({4}, {0, 1, 0, 1});
-  CHECK_THROWS_WITH_AS(knn(x, y, Tensor<float>::full({2, 5}, 1), Tensor<i64>::zeros({2})), doctest::Contains("rows of one size"), Error);
+  CHECK_THROWS_WITH_AS(knn(x, y, Tensor<float>::full({2, 5}, 1), Tensor<i64>::zeros({2})),
+                       doctest::Contains("rows of one size"), Error);
   CHECK_THROWS_WITH_AS(knn(x, y, none, Tensor<i64>({0})), doctest::Contains("needs training and test rows"), DataError);
-  CHECK_THROWS_WITH_AS(knn(x, Tensor<i64>::zeros({3}), x, y), doctest::Contains("4 rows of features, 3 labels"), DataError);
-  CHECK_THROWS_WITH_AS(knn(x, Tensor<i64>::of({4}, {0, 1, -1, 0}), x, y), doctest::Contains("label -1 of row 2"), DataError);
+  CHECK_THROWS_WITH_AS(knn(x, Tensor<i64>::zeros({3}), x, y), doctest::Contains("4 rows of features, 3 labels"),
+                       DataError);
+  CHECK_THROWS_WITH_AS(knn(x, Tensor<i64>::of({4}, {0, 1, -1, 0}), x, y), doctest::Contains("label -1 of row 2"),
+                       DataError);
   CHECK_THROWS_WITH_AS(knn(x, y, x, y, {.temperature = 0}), doctest::Contains("temperature"), Error);
 }

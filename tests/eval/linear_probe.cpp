@@ -23,7 +23,8 @@ Problem problem(i64 n, i64 d, i64 classes, u64 seed) {
     for (i64 j = 0; j < d; ++j) {
       float z = random.normal();
       p.x[i * d + j] = z * static_cast<float>(1 << (j % 8)) + static_cast<float>(100 * j);
-      for (i64 k = 0; k < classes; ++k) score[static_cast<std::size_t>(k)] += z * w[static_cast<std::size_t>(k * d + j)];
+      for (i64 k = 0; k < classes; ++k)
+        score[static_cast<std::size_t>(k)] += z * w[static_cast<std::size_t>(k * d + j)];
     }
     p.y[i] = std::max_element(score.begin(), score.end()) - score.begin();
   }
@@ -31,14 +32,16 @@ Problem problem(i64 n, i64 d, i64 classes, u64 seed) {
 }
 
 // The same training in double, written out: predictions and the accuracy of the last epoch.
-std::pair<std::vector<i64>, double> reference(const Problem& train, const Problem& test, i64 channels, const LinearOptions& o) {
+std::pair<std::vector<i64>, double> reference(const Problem& train, const Problem& test, i64 channels,
+                                              const LinearOptions& o) {
   i64 n = train.x.dim(0), d = train.x.dim(1), classes = 0, right = 0;
   for (i64 y : train.y.span()) classes = std::max(classes, y + 1);
   auto u = [](i64 i) { return static_cast<std::size_t>(i); };
   std::vector<double> mean(u(channels)), var(u(channels)), w(u(classes * d)), v(w), b(u(classes)), vb(b), p(b);
   double per = static_cast<double>(n * d / channels);
   for (i64 i = 0; i < n * d; ++i) mean[u(i % channels)] += static_cast<double>(train.x[i]) / per;
-  for (i64 i = 0; i < n * d; ++i) var[u(i % channels)] += std::pow(static_cast<double>(train.x[i]) - mean[u(i % channels)], 2) / per;
+  for (i64 i = 0; i < n * d; ++i)
+    var[u(i % channels)] += std::pow(static_cast<double>(train.x[i]) - mean[u(i % channels)], 2) / per;
   auto feature = [&](const Problem& q, i64 r, i64 j) {
     return (static_cast<double>(q.x[r * d + j]) - mean[u(j % channels)]) / std::sqrt(var[u(j % channels)] + 1e-5);
   };
@@ -56,7 +59,8 @@ std::pair<std::vector<i64>, double> reference(const Problem& train, const Proble
       i64 size = std::min(o.batch, n - first);
       std::vector<double> g(u(classes * d)), gb(u(classes));
       for (i64 r = 0; r < size; ++r) {
-        i64 row = static_cast<i64>(permute(o.key.fold("probe").fold(static_cast<u64>(epoch)), static_cast<u64>(first + r), static_cast<u64>(n)));
+        i64 row = static_cast<i64>(permute(o.key.fold("probe").fold(static_cast<u64>(epoch)),
+                                           static_cast<u64>(first + r), static_cast<u64>(n)));
         right += scores(train, row) == train.y[row];
         double sum = 0;
         for (double s : p) sum += std::exp(s);
@@ -66,7 +70,8 @@ std::pair<std::vector<i64>, double> reference(const Problem& train, const Proble
           for (i64 j = 0; j < d; ++j) g[u(k * d + j)] += e * feature(train, row, j);
         }
       }
-      double lr = o.lr * .5 * (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
+      double lr =
+          o.lr * .5 * (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
       for (i64 i = 0; i < classes * d; ++i) {
         double t = g[u(i)] + o.weight_decay * w[u(i)];
         v[u(i)] = o.momentum * v[u(i)] + t;
@@ -140,5 +145,6 @@ TEST_CASE("dead features, one row and one class are no trouble; bad input is nam
   CHECK_THROWS_WITH_AS(linear_probe(x, y, x, y, 3), doctest::Contains("multiple of the channels"), Error);
   CHECK_THROWS_WITH_AS(linear_probe(x, y, x, none), doctest::Contains("6 rows of features, 1 labels"), DataError);
   x[13] = std::nanf("");
-  CHECK_THROWS_WITH_AS(linear_probe(x, y, x, y), doctest::Contains("channel 1 of the training features"), NonFiniteError);
+  CHECK_THROWS_WITH_AS(linear_probe(x, y, x, y), doctest::Contains("channel 1 of the training features"),
+                       NonFiniteError);
 }

@@ -106,7 +106,8 @@ TEST_CASE("uniformity neither underflows nor overflows") {
 
 TEST_CASE("what cannot be measured is refused, what is not finite is named or stays visible") {
   CHECK_THROWS_WITH_AS(uniformity(Tensor<float>({1, 4})), doctest::Contains("N >= 2"), Error);
-  CHECK_THROWS_WITH_AS(alignment(Tensor<float>({3, 4}), Tensor<float>({4, 4})), doctest::Contains("[3, 4] and [4, 4]"), Error);
+  CHECK_THROWS_WITH_AS(alignment(Tensor<float>({3, 4}), Tensor<float>({4, 4})), doctest::Contains("[3, 4] and [4, 4]"),
+                       Error);
   auto z = Tensor<float>::full({4, 3}, 1);
   z[7] = std::numeric_limits<float>::quiet_NaN();
   CHECK_THROWS_WITH_AS(spread(z), doctest::Contains("row 2"), NonFiniteError);

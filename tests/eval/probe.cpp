@@ -18,7 +18,8 @@ struct Toy {
     i64 n = x.dim(0), h = x.dim(1) / stride, w = x.dim(2) / stride, c = x.dim(3);
     Tensor<float> y({n, h, w, c * times});
     for (i64 i = 0; i < y.size(); ++i) {
-      i64 channel = i % (c * times), col = i / (c * times) % w, row = i / (c * times * w) % h, image = i / (c * times * w * h);
+      i64 channel = i % (c * times), col = i / (c * times) % w, row = i / (c * times * w) % h,
+          image = i / (c * times * w * h);
       y[i] = x[((image * x.dim(1) + row * stride) * x.dim(2) + col * stride) * c + channel % c];
     }
     return y;

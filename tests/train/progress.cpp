@@ -12,8 +12,14 @@ using nacre::train::progress_line;
 namespace {
 
 Progress middle() {
-  return {.epoch = 2, .epochs = 16, .step = 812, .total = 1984, .loss = 7.4118, .samples_per_s = 2310.4,
-          .seconds_left = 83, .gauge = 0.972};
+  return {.epoch = 2,
+          .epochs = 16,
+          .step = 812,
+          .total = 1984,
+          .loss = 7.4118,
+          .samples_per_s = 2310.4,
+          .seconds_left = 83,
+          .gauge = 0.972};
 }
 
 std::size_t columns(const std::string& s) {  // of UTF-8 text without escape codes

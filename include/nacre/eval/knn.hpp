@@ -79,8 +79,8 @@ Neighbors<T> nearest(const Tensor<T>& queries, const Tensor<T>& bank, i64 k) {
     std::vector<detail::Best<T>> best(static_cast<std::size_t>(rows), detail::Best<T>(k));
     for (i64 column = 0; column < n; column += width) {
       i64 cols = std::min(width, n - column);
-      backend::gemm(Cpu{}, false, true, rows, cols, d, q.data() + first * d, d, x.data() + column * d, d, scores.data(), cols,
-                    Into::assign);
+      backend::gemm(Cpu{}, false, true, rows, cols, d, q.data() + first * d, d, x.data() + column * d, d, scores.data(),
+                    cols, Into::assign);
       parallel_for(rows, 8, [&](i64 begin, i64 end) {
         for (i64 r = begin; r < end; ++r) {
           const T* s = scores.data() + r * cols;
@@ -118,8 +118,8 @@ NACRE_INLINE i64 class_count(const Tensor<i64>& labels, i64 n, std::string_view 
 
 // Weighted vote of the nearest training rows; any features, pixels too. Labels are 0, 1, 2, ...
 template <class T>
-KnnResult knn(const Tensor<T>& train, const Tensor<i64>& train_labels, const Tensor<T>& test, const Tensor<i64>& test_labels,
-              KnnOptions options = {}) {
+KnnResult knn(const Tensor<T>& train, const Tensor<i64>& train_labels, const Tensor<T>& test,
+              const Tensor<i64>& test_labels, KnnOptions options = {}) {
   check(options.temperature > 0, "knn", [] { return std::string("the temperature must be positive"); });
   check<DataError>(train.rank() > 0 && test.rank() > 0 && train.dim(0) > 0 && test.dim(0) > 0, "knn", [&] {
     return "needs training and test rows, got " + train.shape().str() + " and " + test.shape().str();

@@ -1,8 +1,8 @@
 // Linear probe: how well a linear classifier reads the class off frozen features.
 //
-//   x^ = (x - mean_c) / sqrt(var_c + 1e-5)     per channel c, over the training rows and cells: batch norm without affine
-//   p = softmax(W x^ + b),  W [K, D], from zero;  loss = mean -log p_y + weight_decay / 2 |W|^2
-//   SGD, Nesterov momentum, cosine from lr to 0 over all steps; batches in the order keyed by the epoch
+//   x^ = (x - mean_c) / sqrt(var_c + 1e-5)     per channel c, over the training rows and cells: batch norm without
+//   affine p = softmax(W x^ + b),  W [K, D], from zero;  loss = mean -log p_y + weight_decay / 2 |W|^2 SGD, Nesterov
+//   momentum, cosine from lr to 0 over all steps; batches in the order keyed by the epoch
 //
 // Features are [N, D] with D = cells * channels, channels last, in float or bf16 (half the memory; they are made float
 // a batch at a time). No tape: one product forward, one back. Misra & van der Maaten 2019; Goyal et al., "Scaling and
@@ -11,6 +11,7 @@
 #pragma once
 
 #include <nacre/backend/cpu/gemm.hpp>
+#include <nacre/backend/cpu/simd.hpp>
 #include <nacre/core/random.hpp>
 #include <nacre/eval/knn.hpp>
 
@@ -47,7 +48,8 @@ void standardize_rows(const Tensor<T>& x, const Standardize& s, const i64* index
         for (i64 cell = 0; cell < d; cell += channels) {
           const T* from = x.data() + index[r] * d + cell;
           float* to = out + r * d + cell;
-          for (i64 c = 0; c < channels; ++c) to[c] = (static_cast<float>(from[c]) - s.mean.data()[c]) * s.scale.data()[c];
+          for (i64 c = 0; c < channels; ++c)
+            to[c] = (static_cast<float>(from[c]) - s.mean.data()[c]) * s.scale.data()[c];
         }
     });
   });
@@ -65,7 +67,8 @@ Standardize statistics(const Tensor<T>& x, i64 channels) {
     double* p = part.data() + begin / chunk * 2 * channels;
     for (i64 r = begin; r < end; ++r)
       for (i64 c = 0; c < channels; ++c) {
-        double v = static_cast<double>(static_cast<acc_t<T>>(x[r * channels + c])) - static_cast<double>(static_cast<acc_t<T>>(x[c]));
+        double v = static_cast<double>(static_cast<acc_t<T>>(x[r * channels + c])) -
+                   static_cast<double>(static_cast<acc_t<T>>(x[c]));
         p[c] += v;
         p[channels + c] += v * v;
       }
@@ -90,9 +93,9 @@ Standardize statistics(const Tensor<T>& x, i64 channels) {
 // The classifier and its optimizer; features as rows of floats.
 struct LinearModel {
   i64 classes, d;
-  Tensor<float> weight, velocity, gradient;       // [K, D]
-  std::vector<double> bias, bias_velocity;        // [K]
-  Tensor<float> scores;                           // [batch, K]
+  Tensor<float> weight, velocity, gradient;  // [K, D]
+  std::vector<double> bias, bias_velocity;   // [K]
+  Tensor<float> scores;                      // [batch, K]
 
   NACRE_INLINE LinearModel(i64 classes, i64 d, i64 batch);
   // scores of n rows
@@ -114,8 +117,8 @@ LinearResult linear_probe(const Tensor<T>& train, const Tensor<i64>& train_label
   i64 n = train.dim(0), count = test.dim(0), d = train.size() / n;
   if (channels == 0) channels = d;
   check(d > 0 && test.size() / count == d && channels > 0 && d % channels == 0, "linear_probe", [&] {
-    return "train is " + train.shape().str() + ", test is " + test.shape().str() + ", channels " + std::to_string(channels) +
-           "; need rows of one size, a multiple of the channels";
+    return "train is " + train.shape().str() + ", test is " + test.shape().str() + ", channels " +
+           std::to_string(channels) + "; need rows of one size, a multiple of the channels";
   });
   check(options.epochs >= 1 && options.batch >= 1 && options.lr > 0, "linear_probe",
         [] { return std::string("epochs, batch and lr must be positive"); });
@@ -138,7 +141,8 @@ LinearResult linear_probe(const Tensor<T>& train, const Tensor<i64>& train_label
         y[static_cast<std::size_t>(r)] = train_labels[row];
       }
       detail::standardize_rows(train, s, rows.data(), size, x.data());
-      double lr = options.lr * .5 * (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
+      double lr = options.lr * .5 *
+                  (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
       right += model.step(x.data(), y.data(), size, lr, options);
     }
   }

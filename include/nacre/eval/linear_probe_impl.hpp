@@ -7,8 +7,14 @@
 namespace nacre::eval::detail {
 
 NACRE_INLINE LinearModel::LinearModel(i64 k, i64 dim, i64 batch)
-    : classes(k), d(dim), weight(Tensor<float>::zeros({k, dim})), velocity(Tensor<float>::zeros({k, dim})),
-      gradient({k, dim}), bias(static_cast<std::size_t>(k)), bias_velocity(bias), scores({batch, k}) {}
+    : classes(k),
+      d(dim),
+      weight(Tensor<float>::zeros({k, dim})),
+      velocity(Tensor<float>::zeros({k, dim})),
+      gradient({k, dim}),
+      bias(static_cast<std::size_t>(k)),
+      bias_velocity(bias),
+      scores({batch, k}) {}
 
 NACRE_INLINE void LinearModel::forward(const float* x, i64 n) {
   backend::gemm(Cpu{}, false, true, n, classes, d, x, d, weight.data(), d, scores.data(), classes, Into::assign);
@@ -30,7 +36,8 @@ NACRE_INLINE i64 LinearModel::step(const float* x, const i64* y, i64 n, double l
   for (i64 i = 0; i < n * classes; ++i) scores[i] /= static_cast<float>(n);
   backend::gemm(Cpu{}, true, false, classes, d, n, scores.data(), classes, x, d, gradient.data(), d, Into::assign);
 
-  float rate = static_cast<float>(lr), decay = static_cast<float>(options.weight_decay), mu = static_cast<float>(options.momentum);
+  float rate = static_cast<float>(lr), decay = static_cast<float>(options.weight_decay),
+        mu = static_cast<float>(options.momentum);
   parallel_for(classes * d, 1 << 14, [&](i64 begin, i64 end) {
     float *w = weight.data(), *v = velocity.data();
     const float* g = gradient.data();

@@ -8,8 +8,8 @@
 //   mean_cosine     mean_{i != j} <u_i, u_j>                          collapsed 1; healthy about 0
 //
 // Wang & Isola, "Understanding contrastive representation learning through alignment and uniformity", 2020; Chen & He,
-// "Exploring simple siamese representation learning", 2021 (std); Garrido et al., "RankMe", 2023. Spectra are taken from
-// the smaller Gram matrix in double. Tested in tests/eval/metrics.cpp.
+// "Exploring simple siamese representation learning", 2021 (std); Garrido et al., "RankMe", 2023. Spectra are taken
+// from the smaller Gram matrix in double. Tested in tests/eval/metrics.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/gemm.hpp>
@@ -75,8 +75,8 @@ double uniformity(const Tensor<T>& z, double t = 2) {
   std::vector<double> best(static_cast<std::size_t>(n), -2.0), sum(static_cast<std::size_t>(n));  // of each row
   for (i64 first = 0; first + 1 < n; first += height) {  // rows first .. against themselves and all later ones
     i64 rows = std::min(height, n - first), cols = n - first;
-    backend::gemm(Cpu{}, false, true, rows, cols, d, u.data() + first * d, d, u.data() + first * d, d, scores.data(), cols,
-                  Into::assign);
+    backend::gemm(Cpu{}, false, true, rows, cols, d, u.data() + first * d, d, u.data() + first * d, d, scores.data(),
+                  cols, Into::assign);
     parallel_for(rows, 4, [&](i64 begin, i64 end) {
       for (i64 r = begin; r < end; ++r) {
         const T* s = scores.data() + r * cols;

@@ -19,7 +19,8 @@ NACRE_INLINE void center(Tensor<double>& x, double* deviation) {
       squares[static_cast<std::size_t>(j)] += value * value;
     }
   if (!deviation) return;
-  for (i64 j = 0; j < d; ++j) deviation[j] = std::sqrt(squares[static_cast<std::size_t>(j)] / static_cast<double>(n - 1));
+  for (i64 j = 0; j < d; ++j)
+    deviation[j] = std::sqrt(squares[static_cast<std::size_t>(j)] / static_cast<double>(n - 1));
 }
 
 NACRE_INLINE Tensor<double> gram(const Tensor<double>& x) {

@@ -22,7 +22,8 @@ Pca pca(const Tensor<T>& features, i64 k = 2) {
   Tensor<double> x = detail::as_double(as_rows(features));
   detail::check_rows(x, 2, "pca");
   i64 n = x.dim(0), d = x.dim(1);
-  check(k >= 1 && k <= d, "pca", [&] { return std::to_string(k) + " components of " + std::to_string(d) + " dimensions"; });
+  check(k >= 1 && k <= d, "pca",
+        [&] { return std::to_string(k) + " components of " + std::to_string(d) + " dimensions"; });
   detail::center(x);
   Tensor<double> covariance({d, d});
   backend::gemm(Cpu{}, true, false, d, d, n, x.data(), d, x.data(), d, covariance.data(), d, Into::assign);

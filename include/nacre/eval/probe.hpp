@@ -3,10 +3,10 @@
 //   stage output [n, h, w, C] -> average over a grid of g x g cells -> g^2 C numbers -> linear probe
 //   g = 12 sqrt(C_stem / C), rounded, within [2, 12] and the map's side
 //
-// So every stage gets about as many numbers (width 64: 8,192 to 9,216; ResNet-50: 12 6 4 3 2 cells, as in the paper), and a
-// narrow network proportionally fewer. `pool` is the trunk's averaged output; kNN looks at it alone.
-// Pictures come from load(begin, end) -> Tensor [n, H, W, C], normalised: data::evaluation_batch, or rows of a tensor.
-// An encoder has embed(images), and stages(x) for the probes of its stages. Stage features are kept in bf16; where they do
+// So every stage gets about as many numbers (width 64: 8,192 to 9,216; ResNet-50: 12 6 4 3 2 cells, as in the paper),
+// and a narrow network proportionally fewer. `pool` is the trunk's averaged output; kNN looks at it alone. Pictures
+// come from load(begin, end) -> Tensor [n, H, W, C], normalised: data::evaluation_batch, or rows of a tensor. An
+// encoder has embed(images), and stages(x) for the probes of its stages. Stage features are kept in bf16; where they do
 // not fit `memory`, the encoder runs once more for the next stages.
 // Misra & van der Maaten 2019, table 3. Tested in tests/eval/probe.cpp.
 #pragma once
@@ -19,9 +19,9 @@ namespace nacre::eval {
 struct ProbeOptions {
   KnnOptions knn{};
   LinearOptions linear{};
-  bool all_stages = true;       // false: pool alone
-  i64 batch = 256;              // pictures a forward pass
-  u64 memory = u64{2} << 30;    // bytes of stage features at a time
+  bool all_stages = true;     // false: pool alone
+  i64 batch = 256;            // pictures a forward pass
+  u64 memory = u64{2} << 30;  // bytes of stage features at a time
 };
 
 struct StageScore {
@@ -49,7 +49,8 @@ void pool_to_grid(const Tensor<T>& maps, i64 g, Out* out) {
     std::vector<T> sum(static_cast<std::size_t>(c));
     for (i64 cell = begin * g * g; cell < end * g * g; ++cell) {
       i64 n = cell / (g * g), row = cell / g % g, col = cell % g;
-      i64 top = row * h / g, bottom = ((row + 1) * h + g - 1) / g, left = col * w / g, right = ((col + 1) * w + g - 1) / g;
+      i64 top = row * h / g, bottom = ((row + 1) * h + g - 1) / g, left = col * w / g,
+          right = ((col + 1) * w + g - 1) / g;
       std::fill(sum.begin(), sum.end(), T(0));
       for (i64 y = top; y < bottom; ++y)
         for (i64 x = left; x < right; ++x) {
@@ -57,7 +58,8 @@ void pool_to_grid(const Tensor<T>& maps, i64 g, Out* out) {
           for (i64 j = 0; j < c; ++j) sum[static_cast<std::size_t>(j)] += from[j];
         }
       T scale = T(1) / static_cast<T>((bottom - top) * (right - left));
-      for (i64 j = 0; j < c; ++j) out[cell * c + j] = static_cast<Out>(static_cast<acc_t<Out>>(sum[static_cast<std::size_t>(j)] * scale));
+      for (i64 j = 0; j < c; ++j)
+        out[cell * c + j] = static_cast<Out>(static_cast<acc_t<Out>>(sum[static_cast<std::size_t>(j)] * scale));
     }
   });
 }
@@ -92,7 +94,8 @@ struct StageFeatures {
 
 inline void check_pictures(i64 train, i64 test, std::string_view op) {
   check<DataError>(train > 0 && test > 0, op, [&] {
-    return std::to_string(train) + " training and " + std::to_string(test) + " test pictures with labels; need at least one each";
+    return std::to_string(train) + " training and " + std::to_string(test) +
+           " test pictures with labels; need at least one each";
   });
 }
 
@@ -150,7 +153,8 @@ EncoderScore probe(const Encoder& encoder, Train&& train, const Tensor<i64>& tra
         std::size_t at = 0;
         detail::each_output(encoder, load(begin, end), options.all_stages, [&](const char*, const Tensor<T>& y) {
           if (y.rank() == 2) pool.rows(begin, end).copy_from(y);
-          else if (at >= first && at < next) pool_to_grid(y, stages[at].cells, (stages[at].*into).rows(begin, end).data());
+          else if (at >= first && at < next)
+            pool_to_grid(y, stages[at].cells, (stages[at].*into).rows(begin, end).data());
           ++at;
         });
       }
@@ -159,11 +163,13 @@ EncoderScore probe(const Encoder& encoder, Train&& train, const Tensor<i64>& tra
     pass(test, count, pooled_test, &detail::StageFeatures<T>::test);
     for (std::size_t i = first; i < next; ++i) {
       auto& s = stages[i];
-      score.linear.push_back({s.name, linear_probe(s.train, train_labels, s.test, test_labels, s.channels, options.linear).top1});
+      score.linear.push_back(
+          {s.name, linear_probe(s.train, train_labels, s.test, test_labels, s.channels, options.linear).top1});
       s.train = s.test = {};
     }
   } while (next < stages.size());
-  score.linear.push_back({"pool", linear_probe(pooled, train_labels, pooled_test, test_labels, 0, options.linear).top1});
+  score.linear.push_back(
+      {"pool", linear_probe(pooled, train_labels, pooled_test, test_labels, 0, options.linear).top1});
   KnnResult near = knn(pooled, train_labels, pooled_test, test_labels, options.knn);
   score.knn = near.top1;
   score.k = near.k;
@@ -191,7 +197,8 @@ EncoderScore probe_pixels(Train&& train, const Tensor<i64>& train_labels, Test&&
   };
   Tensor<T> a = rows(train, train_labels.size()), b = rows(test, test_labels.size());
   KnnResult near = knn(a, train_labels, b, test_labels, options.knn);
-  return {near.top1, near.k, {{"pixels", linear_probe(a, train_labels, b, test_labels, channels, options.linear).top1}}};
+  return {
+      near.top1, near.k, {{"pixels", linear_probe(a, train_labels, b, test_labels, channels, options.linear).top1}}};
 }
 
 }  // namespace nacre::eval

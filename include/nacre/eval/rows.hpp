@@ -29,8 +29,9 @@ Tensor<T> unit_rows(const Tensor<T>& x) {
       const T* from = rows.data() + i * d;
       double squares = 0;
       for (i64 j = 0; j < d; ++j) squares += static_cast<double>(from[j]) * static_cast<double>(from[j]);
-      check<NonFiniteError>(std::isfinite(squares), "unit_rows",
-                            [&] { return "row " + std::to_string(i) + " of " + rows.shape().str() + " is not finite"; });
+      check<NonFiniteError>(std::isfinite(squares), "unit_rows", [&] {
+        return "row " + std::to_string(i) + " of " + rows.shape().str() + " is not finite";
+      });
       double scale = 1 / std::fmax(std::sqrt(squares), 1e-12);
       for (i64 j = 0; j < d; ++j) y[i * d + j] = static_cast<T>(static_cast<double>(from[j]) * scale);
     }

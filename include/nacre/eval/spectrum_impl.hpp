@@ -85,6 +85,8 @@ inline Spectrum spectrum(const Tensor<double>& a, bool vectors) {
 }  // namespace detail
 
 NACRE_INLINE Spectrum symmetric_spectrum(const Tensor<double>& a) { return detail::spectrum(a, true); }
-NACRE_INLINE std::vector<double> symmetric_eigenvalues(const Tensor<double>& a) { return detail::spectrum(a, false).values; }
+NACRE_INLINE std::vector<double> symmetric_eigenvalues(const Tensor<double>& a) {
+  return detail::spectrum(a, false).values;
+}
 
 }  // namespace nacre::eval

@@ -1,4 +1,5 @@
-// The words of a progress display: a bar that is redrawn on a terminal, a plain line for a log. Nothing is printed here.
+// The words of a progress display: a bar that is redrawn on a terminal, a plain line for a log. Nothing is printed
+// here.
 //
 //   progress_bar    epoch  3/16  ━━━━━━━━━╸        41%  loss 7.412   2310/s  1:23 left  spread 0.97
 //   progress_line   epoch 3/16, step 812/1984 (41 %), loss 7.412, 2310 images/s, 1:23 left, spread 0.97

@@ -1,0 +1,179 @@
+#include <nacre/train/report.hpp>
+#include <nacre/train/svg.hpp>
+
+#include <doctest/doctest.h>
+
+#include <cmath>
+
+using namespace nacre;
+using namespace nacre::train;
+
+namespace {
+
+bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
+i64 count(const std::string& text, std::string_view part) {
+  i64 n = 0;
+  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
+  return n;
+}
+
+// A PNG's first bytes as far as the page looks at them.
+std::vector<u8> png(u8 width, u8 height) {
+  std::vector<u8> bytes(33, 7);
+  for (std::size_t i = 16; i < 24; ++i) bytes[i] = 0;
+  bytes[19] = width;
+  bytes[23] = height;
+  return bytes;
+}
+
+ReportRun full(const std::string& name) {
+  ReportRun run;
+  run.name = name;
+  run.config = {{"epochs", "16"}, {"lr", "0.06"}};
+  std::vector<double> step, loss;
+  for (int i = 0; i < 1000; ++i) {
+    step.push_back(i);
+    loss.push_back(8 * std::exp(-i / 300.) + (i % 2 ? .1 : -.1));
+  }
+  run.series = {{"loss", step, loss}, {"std", {0, 10}, {0.05, 0.088}}, {"of my own", {0, 10}, {1, 2}}};
+  run.initial_loss = 8.73;
+  run.uninformed_loss = 8.3;
+  run.dim = 128;
+  run.trained = {81.25, {{"stem", 80.5}, {"pool", 84.75}}};
+  run.untrained = {67.5, {{"stem", 79}, {"pool", 70}}};
+  run.pixels = {78.4, {{"pixels", 82}}};
+  run.chance = 10;
+  run.views = {{png(40, 20), "views", Verdict::none}};
+  run.neighbors = {
+      {{png(8, 8), "boot", Verdict::none}, {png(8, 8), "", Verdict::right}, {png(8, 8), "", Verdict::wrong}}};
+  run.points = Tensor<double>::of({3, 2}, {0, 0, 1, 2, -1, 3});
+  run.labels = Tensor<i64>::of({3}, {0, 1, 1});
+  run.classes = {"cat", "dog"};
+  run.explained = {0.5, 0.25};
+  return run;
+}
+
+// Every element that is opened is closed, in order; attributes are quoted.
+bool well_formed(const std::string& html) {
+  std::vector<std::string> open;
+  for (std::size_t i = html.find('<'); i != std::string::npos; i = html.find('<', i)) {
+    std::size_t end = html.find('>', i);
+    if (end == std::string::npos) return false;
+    std::string tag = html.substr(i + 1, end - i - 1);
+    i = end;
+    std::string name = tag.substr(0, tag.find(' '));
+    if (name == "!doctype" || name == "meta" || name == "img" || name == "br" || tag.back() == '/') continue;
+    if (count(tag, "\"") % 2) return false;
+    if (name[0] != '/') {
+      open.push_back(name);
+    } else {
+      if (open.empty() || "/" + open.back() != name) return false;
+      open.pop_back();
+    }
+  }
+  return open.empty();
+}
+
+}  // namespace
+
+TEST_CASE("a full page holds every section, closes every element and fetches nothing") {
+  for (int runs : {1, 2, 7}) {
+    std::vector<ReportRun> all;
+    for (int r = 0; r < runs; ++r) all.push_back(full("run" + std::to_string(r)));
+    std::string page = report_page(all, "PIRL");
+    CHECK(well_formed(page));
+    for (const char* part :
+         {"What the features are worth", "How training went", "What it learned from", "What it finds similar",
+          "The feature space from above", "Settings", "81.2", "untrained, expected", "healthy 1/√d", "of my own"})
+      CHECK_MESSAGE(has(page, part), part);
+    CHECK(count(page, "data:image/png;base64,") == 4 * runs);
+    CHECK(count(page, "<circle") == 3 * runs);
+    CHECK(count(page, "class=\"right\"") == runs);
+    CHECK(count(page, "class=\"wrong\"") == runs);
+    for (const char* part : {"http", "<script", "url(", "@import", "nan", "inf\""})
+      CHECK_MESSAGE(!has(page, part), part);
+  }
+}
+
+TEST_CASE("text from outside is escaped wherever it appears") {
+  ReportRun run = full("<q>&\"'");
+  run.config = {{"<q>&\"'", "<q>&\"'"}};
+  run.series[2].name = "<q>&\"'";
+  run.classes = {"<q>&\"'", "dog"};
+  run.views[0].caption = run.neighbors[0][0].caption = "<q>&\"'";
+  run.trained.linear[0].first = "<q>&\"'";
+  std::string page = report_page({run, run}, "<q>&\"'");
+  CHECK(!has(page, "<q>&"));
+  CHECK(has(page, "&lt;q&gt;&amp;&quot;&#39;"));
+  CHECK(well_formed(page));
+}
+
+TEST_CASE("what was not measured is left out, and nothing at all is still a page") {
+  CHECK(well_formed(report_page({}, "empty")));
+  ReportRun run;
+  run.name = "bare";
+  std::string page = report_page({run});
+  CHECK(well_formed(page));
+  CHECK(!has(page, "<svg"));
+  CHECK(!has(page, "<h2>"));
+  run.series = {{"loss", {1, 2, 3}, {NAN, INFINITY, NAN}}, {"std", {}, {}}, {"lr", {5}, {0.1}}};
+  run.trained.knn = 50;
+  page = report_page({run});
+  CHECK(well_formed(page));
+  CHECK(has(page, "nothing recorded"));
+  CHECK(!has(page, "nan"));
+  CHECK(well_formed(report_page({run, full("other")})));
+}
+
+TEST_CASE("the settings in which runs differ are marked, equal baselines are drawn once") {
+  ReportRun a = full("a"), b = full("b");
+  b.config = {{"epochs", "16"}, {"lr", "0.03"}, {"extra", "1"}};
+  std::string page = report_page({a, b});
+  CHECK(count(page, "class=\"differs\"") == 2);  // lr and extra
+  CHECK(count(page, ">pixels 78.4<") == 1);
+  b.pixels.knn = 60;
+  CHECK(count(report_page({a, b}), ">pixels 60.0<") == 1);
+}
+
+TEST_CASE("long series are thinned, and the mean of a noisy curve is drawn over it") {
+  svg::LineChart chart{.name = "loss", .lines = {{"run", {}, {}, 2}}, .marks = {}, .smooth = true};
+  for (int i = 0; i < 100000; ++i) {
+    chart.lines[0].x.push_back(i);
+    chart.lines[0].y.push_back(i % 2);
+  }
+  std::string s = svg::render(chart);
+  CHECK(s.size() < 20000);
+  CHECK(count(s, "<polyline") == 2);
+  CHECK(has(s, "class=\"line c2 faint\""));
+}
+
+TEST_CASE("numbers and bytes are written as they should") {
+  CHECK(svg::number(0.06) == "0.06");
+  CHECK(svg::number(-0.0) == "0");
+  CHECK(svg::number(12345.6) == "12346");
+  CHECK(svg::number(NAN) == "–");
+  CHECK(svg::fixed(88, 1) == "88.0");
+  auto encode = [](std::string s) { return svg::base64(reinterpret_cast<const u8*>(s.data()), s.size()); };
+  CHECK(encode("") == "");  // RFC 4648, section 10
+  CHECK(encode("f") == "Zg==");
+  CHECK(encode("fo") == "Zm8=");
+  CHECK(encode("foobar") == "Zm9vYmFy");
+  CHECK(svg::escape("a<b\n\x01") == "a&lt;b  ");
+}
+
+TEST_CASE("a contact sheet places pictures in rows and spreads grey over three channels") {
+  auto grey = Tensor<u8>::of({1, 2, 1}, {10, 20});
+  auto red = Tensor<u8>::of({2, 1, 3}, {200, 1, 2, 201, 3, 4});
+  auto sheet = tile({grey, red, grey}, 2, 1, 255);
+  REQUIRE(sheet.shape() == Shape{7, 7, 3});  // two rows and columns of 2 x 2, gap 1
+  auto at = [&](i64 y, i64 x, i64 c) { return static_cast<int>(sheet[(y * 7 + x) * 3 + c]); };
+  CHECK(at(0, 0, 0) == 255);
+  CHECK(at(1, 1, 0) == 10);
+  CHECK(at(1, 2, 2) == 20);
+  CHECK(at(1, 4, 0) == 200);
+  CHECK(at(2, 4, 1) == 3);
+  CHECK(at(4, 1, 1) == 10);
+  CHECK(at(4, 4, 1) == 255);
+  CHECK_THROWS_WITH_AS(tile({Tensor<u8>({2, 2})}, 2), doctest::Contains("[2, 2]"), Error);
+  CHECK_THROWS_AS(tile({}, 2), Error);
+}
