@@ -67,9 +67,14 @@ struct PuzzleHead {
   nn::BatchNorm<T> bn;
 
   PuzzleHead(i64 features, i64 hidden, i64 count, i64 permutations, Key key)
-      : cells(count), patch(features, hidden, key.fold("patch")), out(count * hidden, permutations, key.fold("out")), bn(hidden) {}
+      : cells(count),
+        patch(features, hidden, key.fold("patch")),
+        out(count * hidden, permutations, key.fold("out")),
+        bn(hidden) {}
 
-  Var<T> operator()(const Var<T>& x) const { return out(detail::side_by_side("puzzle_head", relu(bn(patch(x))), cells)); }
+  Var<T> operator()(const Var<T>& x) const {
+    return out(detail::side_by_side("puzzle_head", relu(bn(patch(x))), cells));
+  }
 
   static void visit(auto& self, auto&& f) {
     f("patch", self.patch);

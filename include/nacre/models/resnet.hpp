@@ -4,13 +4,15 @@
 //   stem   imagenet: 7x7 / 2, batch norm, relu, 3x3 / 2 max pool      cifar: 3x3, batch norm, relu
 //   stage i: width 2^(i-1) channels (times 4 for ResNet-50), stride 2 from the second on
 //
-// Names are torchvision's, so its weights load (io/encoder). An encoder without a tape is const and thread-safe.
-// He et al., "Deep residual learning for image recognition", 2015. Throws nacre::Error.
+// Names are torchvision's, so its weights load (models/weights.hpp). Without a tape a ResNet is const and
+// thread-safe. He et al., "Deep residual learning for image recognition", 2015. Throws nacre::Error.
 // Tested in tests/models/resnet.cpp.
 #pragma once
 
 #include <nacre/nn/residual.hpp>
 #include <nacre/ops/pool2d.hpp>
+
+#include <algorithm>
 
 namespace nacre::models {
 
@@ -21,6 +23,7 @@ struct ResNetOptions {
   i64 width = 64;  // channels of the first stage
   Stem stem = Stem::imagenet;
   i64 in_channels = 3;
+  bool zero_init_residual = false;  // last gamma of each block starts at 0, as torchvision's option of that name
 };
 
 template <class T>
@@ -49,7 +52,8 @@ class ResNet {
     check(o.depth == 18 || o.depth == 34 || o.depth == 50, "resnet",
           [&] { return "depth " + std::to_string(o.depth) + " is not 18, 34 or 50"; });
     check(o.width >= 1 && o.in_channels >= 1, "resnet", [&] {
-      return "width " + std::to_string(o.width) + ", in_channels " + std::to_string(o.in_channels) + "; need at least 1";
+      return "width " + std::to_string(o.width) + ", in_channels " + std::to_string(o.in_channels) +
+             "; need at least 1";
     });
     bool imagenet = o.stem == Stem::imagenet, bottleneck = o.depth == 50;
     conv1_ = nn::Conv2d<T>(o.in_channels, o.width, imagenet ? 7 : 3,
@@ -61,6 +65,7 @@ class ResNet {
       for (i64 b = 0; b < count; ++b) {
         Key block = key.fold("layer").fold(static_cast<u64>(s)).fold(static_cast<u64>(b));
         layers_[s].blocks.emplace_back(in, channels, s > 0 && b == 0 ? 2 : 1, bottleneck, block);
+        if (o.zero_init_residual) layers_[s].blocks.back().zero_last_gamma();
         in = bottleneck ? 4 * channels : channels;
       }
     }
@@ -71,12 +76,12 @@ class ResNet {
   i64 features() const { return features_; }  // numbers a picture: 8 width, 32 width for ResNet-50
 
   Stages<T> stages(const Var<T>& x) const {
-    check(x.shape().rank() == 4 && x.dim(3) == options_.in_channels, "resnet", [&] {
-      return "x is " + x.shape().str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]";
-    });
+    check(x.shape().rank() == 4 && x.dim(3) == options_.in_channels, "resnet",
+          [&] { return "x is " + x.shape().str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]"; });
     Stages<T> s;
     s.stem = relu(bn1_(conv1_(x)));
-    s.layer1 = layers_[0](options_.stem == Stem::imagenet ? max_pool2d(s.stem, {.kernel = 3, .stride = 2, .padding = 1}) : s.stem);
+    bool imagenet = options_.stem == Stem::imagenet;
+    s.layer1 = layers_[0](imagenet ? max_pool2d(s.stem, {.kernel = 3, .stride = 2, .padding = 1}) : s.stem);
     s.layer2 = layers_[1](s.layer1);
     s.layer3 = layers_[2](s.layer2);
     s.layer4 = layers_[3](s.layer3);
@@ -87,12 +92,18 @@ class ResNet {
   // x [N, H, W, C] -> [N, features()]
   Var<T> operator()(const Var<T>& x) const { return stages(x).pool; }
 
-  // Inference without a tape, `chunk` pictures at a time; a row does not depend on the others.
-  Tensor<T> embed(const Tensor<T>& images, i64 chunk = 256) const {
-    check(images.rank() == 4, "embed", [&] { return "images are " + images.shape().str() + "; need [N, H, W, C]"; });
-    Tensor<T> y({images.dim(0), features_});
-    for (i64 begin = 0; begin < images.dim(0); begin += chunk) {
-      i64 end = begin + chunk < images.dim(0) ? begin + chunk : images.dim(0);
+  // Inference without a tape, `chunk` pictures at a time (0: about a million pixels, 256 pictures at most). A row
+  // depends on its picture alone: neither on the others nor on chunk or threads.
+  Tensor<T> embed(const Tensor<T>& images, i64 chunk = 0) const {
+    const Shape& shape = images.shape();
+    check(shape.rank() == 4 && shape[3] == options_.in_channels && shape[1] >= 1 && shape[2] >= 1, "embed", [&] {
+      return "images are " + shape.str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]";
+    });
+    i64 n = shape[0];
+    if (chunk < 1) chunk = std::clamp<i64>((1 << 20) / (shape[1] * shape[2]), 1, 256);
+    Tensor<T> y({n, features_});
+    for (i64 begin = 0; begin < n; begin += chunk) {
+      i64 end = std::min(begin + chunk, n);
       y.rows(begin, end).copy_from((*this)(Var<T>(images.rows(begin, end))).value());
     }
     return y;

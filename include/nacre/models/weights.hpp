@@ -4,9 +4,10 @@
 //   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
 //
 // Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
-// shapes. `fc.*` and `*.num_batches_tracked` of torchvision are accepted and left out. Any float type is read.
-// Loading is all or nothing: missing, unexpected, mis-shaped and non-finite tensors are listed in one message,
-// before anything is changed. Throws DataError, WriteError. Tested in tests/models/weights.cpp.
+// shapes. `fc.*` (named in EncoderFile::unused) and `*.num_batches_tracked` of torchvision are accepted and left
+// out. Any float type is read. Loading is all or nothing: missing, unexpected, mis-shaped and non-finite tensors
+// are listed in one message, before anything is changed.
+// Throws DataError, WriteError. Tested in tests/models/weights.cpp.
 #pragma once
 
 #include <nacre/data/dataset.hpp>
@@ -20,6 +21,7 @@ namespace nacre::models {
 struct EncoderFile {
   data::Normalization normalization;
   i64 image_size = 0;
+  std::vector<std::string> unused;  // read: tensors that an encoder has no place for, "fc.weight"
 };
 
 namespace detail {
@@ -40,6 +42,16 @@ inline bool left_out(std::string_view name) {
   return name.starts_with("fc.") || name.ends_with(".num_batches_tracked");
 }
 
+// Lines of a message; past the first 40 only their number.
+struct Differences {
+  std::string text;
+  std::size_t lines = 0;
+  void add(const std::string& line) {
+    if (++lines <= 40) text += "\n  " + line;
+  }
+  std::string str() const { return lines <= 40 ? text : text + "\n  and " + std::to_string(lines - 40) + " more"; }
+};
+
 // f(name, tensor) over parameters, then states.
 template <class M, class F>
 void each_weight(M& module, F&& f) {
@@ -49,24 +61,48 @@ void each_weight(M& module, F&& f) {
 
 inline ResNetOptions read_options(const io::SafeTensors& file) {
   const io::TensorInfo* conv1 = file.find("conv1.weight");
-  check<DataError>(conv1 && conv1->shape.rank() == 4 && (conv1->shape[2] == 7 || conv1->shape[2] == 3), "load_encoder", [&] {
-    return file.file_name() + " is not a ResNet of torchvision's names: needs conv1.weight [width, channels, 7, 7] or [.., 3, 3]" +
-           (conv1 ? ", got " + conv1->shape.str() : "");
+  bool square = conv1 && conv1->shape.rank() == 4 && conv1->shape[2] == conv1->shape[3];
+  check<DataError>(square && (conv1->shape[2] == 7 || conv1->shape[2] == 3), "load_encoder", [&] {
+    return file.file_name() +
+           " is not a ResNet of torchvision's names: needs conv1.weight [width, channels, 7, 7] or " +
+           "[width, channels, 3, 3]" + (conv1 ? ", got " + conv1->shape.str() : "");
+  });
+  u64 width = static_cast<u64>(conv1->shape[0]), bytes = 0;
+  for (const auto& info : file.tensors()) bytes += info.end - info.begin;
+  bool holds_it = width >= 1 && width < 100'000 && width * width * 27 <= bytes && conv1->shape[1] >= 1;
+  check<DataError>(holds_it, "load_encoder", [&] {
+    return file.file_name() + ": conv1.weight is " + conv1->shape.str() +
+           ", but the file is too small for a ResNet of that width";
   });
   bool bottleneck = file.contains("layer1.0.conv3.weight"), deep = file.contains("layer3.5.conv1.weight");
-  return {.depth = bottleneck ? 50 : deep ? 34 : 18, .width = conv1->shape[0],
-          .stem = conv1->shape[2] == 7 ? Stem::imagenet : Stem::cifar, .in_channels = conv1->shape[1]};
+  return {.depth = bottleneck ? 50
+                   : deep     ? 34
+                              : 18,
+          .width = conv1->shape[0],
+          .stem = conv1->shape[2] == 7 ? Stem::imagenet : Stem::cifar,
+          .in_channels = conv1->shape[1]};
 }
 
-inline void read_floats(const io::Metadata& m, const char* key, std::array<float, 3>& into) {
-  auto found = m.find(key);
-  if (found == m.end()) return;
-  io::json::Value v = io::json::parse(found->second, key);
-  for (std::size_t i = 0; i < 3 && i < v.items.size(); ++i) into[i] = static_cast<float>(v.items[i].as_double());
+// [r, g, b], one number for each channel, or nothing.
+inline void read_channels(const io::SafeTensors& file, const char* key, bool positive, std::array<float, 3>& into) {
+  auto found = file.metadata().find(key);
+  if (found == file.metadata().end()) return;
+  std::string name = file.file_name() + ": metadata '" + key + "'";
+  io::json::Value v = io::json::parse(found->second, name);
+  check<DataError>(v.kind == io::json::Kind::array && v.items.size() == 3, "load_encoder",
+                   [&] { return name + " is " + io::json::printable(found->second) + "; need three numbers"; });
+  for (std::size_t i = 0; i < 3; ++i) {
+    double x = v.items[i].as_double();
+    check<DataError>(std::abs(x) < 1e6 && (!positive || x > 1e-6), "load_encoder", [&] {
+      return name + " is " + io::json::printable(found->second) + ", which pictures cannot have";
+    });
+    into[i] = static_cast<float>(x);
+  }
 }
 
 }  // namespace detail
 
+// `about` may say how pictures are prepared, so that whoever loads the file prepares them alike.
 template <class T>
 void save_encoder(const std::string& path, const ResNet<T>& encoder, const EncoderFile& about = {}) {
   io::SafeTensorsWriter writer;
@@ -93,19 +129,21 @@ void save_encoder(const std::string& path, const ResNet<T>& encoder, const Encod
 // Overwrites the weights of an encoder of the same shape.
 template <class T>
 void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
-  std::string wrong;
+  detail::Differences wrong;
   std::size_t used = 0;
   std::vector<Tensor<T>> staged;
   detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>& t) {
     const io::TensorInfo* info = file.find(name);
     const Shape& s = t.shape();
     Shape expected = s.rank() == 4 ? Shape{s[0], s[3], s[1], s[2]} : s;
-    if (!info) wrong += "\n  missing: " + name + " " + expected.str();
+    if (!info) wrong.add("missing: " + name + " " + expected.str());
     else if (info->shape != expected || !io::is_float(info->dtype))
-      wrong += "\n  differs: " + name + " is " + io::name_of(info->dtype) + " " + info->shape.str() + ", expected floats " + expected.str();
+      wrong.add("differs: " + name + " is " + io::name_of(info->dtype) + " " + info->shape.str() +
+                ", expected floats " + expected.str());
     else {
       Tensor<T> read = file.as<T>(name);
-      if (i64 bad = io::count_non_finite(read)) wrong += "\n  not finite: " + name + ", " + std::to_string(bad) + " values";
+      if (i64 bad = io::count_non_finite(read))
+        wrong.add("not finite: " + name + ", " + std::to_string(bad) + (bad == 1 ? " value" : " values"));
       staged.push_back(read.rank() == 4 ? detail::moved_axis(read, false) : read);
     }
     used += info != nullptr;
@@ -117,16 +155,17 @@ void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
     detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>&) { known += name + " "; });
     for (const auto& info : file.tensors())
       if (!detail::left_out(info.name) && known.find(" " + info.name + " ") == std::string::npos)
-        wrong += "\n  unexpected: " + info.name + " " + info.shape.str();
+        wrong.add("unexpected: " + io::json::printable(info.name) + " " + info.shape.str());
   }
-  check<DataError>(wrong.empty(), "load_encoder", [&] {
+  check<DataError>(wrong.lines == 0, "load_encoder", [&] {
     return file.file_name() + " does not fit a ResNet-" + std::to_string(encoder.options().depth) + " of width " +
-           std::to_string(encoder.options().width) + ":" + wrong;
+           std::to_string(encoder.options().width) + ":" + wrong.str();
   });
   std::size_t next = 0;
   detail::each_weight(encoder, [&](const std::string&, Tensor<T>& t) { t.copy_from(staged[next++]); });
 }
 
+// The encoder of a file, of the depth, width, stem and channels it was saved with.
 template <class T>
 ResNet<T> load_encoder(const std::string& path, EncoderFile* about = nullptr) {
   io::SafeTensors file = io::SafeTensors::open(path);
@@ -134,8 +173,10 @@ ResNet<T> load_encoder(const std::string& path, EncoderFile* about = nullptr) {
   load_weights(file, encoder);
   if (about) {
     *about = {};
-    detail::read_floats(file.metadata(), "mean", about->normalization.mean);
-    detail::read_floats(file.metadata(), "std", about->normalization.std);
+    detail::read_channels(file, "mean", false, about->normalization.mean);
+    detail::read_channels(file, "std", true, about->normalization.std);
+    for (const auto& info : file.tensors())
+      if (info.name.starts_with("fc.")) about->unused.push_back(info.name);
     if (auto found = file.metadata().find("image_size"); found != file.metadata().end()) {
       u64 size = 0;
       if (io::json::parse_u64(found->second, size) && size <= 4096) about->image_size = static_cast<i64>(size);

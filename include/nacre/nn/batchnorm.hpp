@@ -1,7 +1,7 @@
 // BatchNorm over the last extent: images [N, H, W, C] and rows [N, C] alike (ops/batchnorm.hpp).
 //
 // Training uses the batch's statistics and moves the running ones, which is the only change a forward pass makes
-// to a module; inference uses the running ones. Tested in tests/nn/module.cpp.
+// to a module; inference uses the running ones. Tested in tests/nn/layers.cpp.
 #pragma once
 
 #include <nacre/nn/module.hpp>
@@ -17,10 +17,15 @@ struct BatchNorm {
 
   BatchNorm() = default;
   explicit BatchNorm(i64 channels, BatchNormOptions o = {})
-      : weight(Tensor<T>::full({channels}, T(1)), false), bias(Tensor<T>::zeros({channels}), false),
-        running_mean(Tensor<T>::zeros({channels})), running_var(Tensor<T>::full({channels}, T(1))), options(o) {}
+      : weight(Tensor<T>::full({channels}, T(1)), false),
+        bias(Tensor<T>::zeros({channels}), false),
+        running_mean(Tensor<T>::zeros({channels})),
+        running_var(Tensor<T>::full({channels}, T(1))),
+        options(o) {}
 
-  Var<T> operator()(const Var<T>& x) const { return batch_norm(x, weight(x), bias(x), running_mean, running_var, options); }
+  Var<T> operator()(const Var<T>& x) const {
+    return batch_norm(x, weight(x), bias(x), running_mean, running_var, options);
+  }
 
   static void visit(auto& self, auto&& f) {
     f("weight", self.weight);

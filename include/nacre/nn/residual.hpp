@@ -56,6 +56,9 @@ struct Residual {
     return relu(y + (projected ? downsample(x) : x));
   }
 
+  // Each block starts as its shortcut (Goyal et al., 2017).
+  void zero_last_gamma() { (bottleneck ? bn3 : bn2).weight.value().fill(T(0)); }
+
   static void visit(auto& self, auto&& f) {
     f("conv1", self.conv1);
     f("bn1", self.bn1);

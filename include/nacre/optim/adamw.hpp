@@ -1,5 +1,7 @@
 // AdamW (math/optim.hpp): weight decay apart from the gradient; moments corrected for their start at 0.
 //
+// The correction counts the steps of the optimizer, not those in which a parameter had a gradient. Biases and
+// normalisation weights are not decayed (Parameter::decay). Throws nacre::Error (optim/store.hpp).
 // Kingma & Ba, 2014; Loshchilov & Hutter, 2019. Tested in tests/optim/adamw.cpp.
 #pragma once
 
@@ -18,27 +20,37 @@ class AdamW {
  public:
   template <class M>
   explicit AdamW(M& module, AdamWOptions o = {})
-      : options_(o), store_(module), mean_(Tensor<T>::zeros({store_.size()})), square_(Tensor<T>::zeros({store_.size()})) {}
+      : options_(o),
+        store_(module),
+        mean_(Tensor<T>::zeros({store_.size()})),
+        square_(Tensor<T>::zeros({store_.size()})) {
+    check(o.beta1 >= 0 && o.beta1 < 1 && o.beta2 >= 0 && o.beta2 < 1 && o.eps > 0 && o.weight_decay >= 0, "adamw", [&] {
+      return "beta1 " + std::to_string(o.beta1) + ", beta2 " + std::to_string(o.beta2) + ", eps " +
+             std::to_string(o.eps) + ", weight_decay " + std::to_string(o.weight_decay) +
+             "; need betas in [0, 1), eps > 0 and no negative decay";
+    });
+  }
 
   void step(double lr) {
-    using backend::Dense, backend::map;
     double& power1 = powers_.value()[0];  // beta^t: what is left of the start
     double& power2 = powers_.value()[1];
     power1 *= options_.beta1;
     power2 *= options_.beta2;
-    for (const auto& s : store_.slots()) {
-      if (!s.node->has_grad) continue;
-      T *w = store_.values() + s.offset, *m = mean_.value().data() + s.offset, *v = square_.value().data() + s.offset;
-      Dense<T> dw{w, s.size}, dm{m, s.size}, dv{v, s.size}, dg{store_.grads() + s.offset, s.size};
-      map(Cpu{}, math::AdamMean{options_.beta1}, m, 1, s.size, Into::assign, dm, dg);
-      map(Cpu{}, math::AdamSquare{options_.beta2}, v, 1, s.size, Into::assign, dv, dg);
-      math::AdamStep step{lr, s.decay ? options_.weight_decay : 0, options_.eps, 1 - power1, 1 - power2};
-      map(Cpu{}, step, w, 1, s.size, Into::assign, dw, dm, dv);
-    }
+    double left1 = 1 - power1, left2 = 1 - power2;
+    store_.for_each_piece([&](i64 at, i64 n, bool decays) {
+      using backend::Dense, backend::map;
+      T *w = store_.values() + at, *m = mean_.value().data() + at, *v = square_.value().data() + at;
+      Dense<T> dw{w, n}, dm{m, n}, dv{v, n}, dg{store_.grads() + at, n};
+      map(Cpu{}, math::AdamMean{options_.beta1}, m, 1, n, Into::assign, dm, dg);
+      map(Cpu{}, math::AdamSquare{options_.beta2}, v, 1, n, Into::assign, dv, dg);
+      math::AdamStep step{lr, decays ? options_.weight_decay : 0, options_.eps, left1, left2};
+      map(Cpu{}, step, w, 1, n, Into::assign, dw, dm, dv);
+    });
     store_.clear_gradients();
   }
 
   const Store<T>& store() const { return store_; }
+  Store<T>& store() { return store_; }
 
   static void visit(auto& self, auto&& f) {
     f("mean", self.mean_);

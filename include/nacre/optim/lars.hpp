@@ -4,7 +4,7 @@
 //   v = momentum v + trust (g + decay w);  w -= lr v
 //
 // Biases and normalisation weights keep trust 1 and are not decayed, as in SimCLR. You, Gitman & Ginsburg, 2017.
-// Tested in tests/optim/lars.cpp.
+// Throws nacre::Error (optim/store.hpp). Tested in tests/optim/lars.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/map.hpp>
@@ -22,10 +22,17 @@ template <class T>
 class Lars {
  public:
   template <class M>
-  explicit Lars(M& module, LarsOptions o = {}) : options_(o), store_(module), velocity_(Tensor<T>::zeros({store_.size()})) {}
+  explicit Lars(M& module, LarsOptions o = {})
+      : options_(o), store_(module), velocity_(Tensor<T>::zeros({store_.size()})) {
+    check(o.momentum >= 0 && o.momentum < 1 && o.weight_decay >= 0 && o.eta > 0, "lars", [&] {
+      return "momentum " + std::to_string(o.momentum) + ", weight_decay " + std::to_string(o.weight_decay) + ", eta " +
+             std::to_string(o.eta) + "; need a momentum in [0, 1), no negative decay and eta > 0";
+    });
+  }
 
   void step(double lr) {
     using backend::Dense, backend::map;
+    store_.check_owned();
     for (const auto& s : store_.slots()) {
       if (!s.node->has_grad) continue;
       T *w = store_.values() + s.offset, *g = store_.grads() + s.offset, *v = velocity_.value().data() + s.offset;
@@ -43,6 +50,7 @@ class Lars {
   }
 
   const Store<T>& store() const { return store_; }
+  Store<T>& store() { return store_; }
 
   static void visit(auto& self, auto&& f) { f("velocity", self.velocity_); }
 

@@ -1,4 +1,4 @@
-// Learning rates as functions of the step: `warmup` steps of linear rise, then the named fall to 0 at `steps`.
+// Learning rates as functions of the step: `warmup` steps of linear rise to lr, then what the name says.
 //
 // cosine uses a polynomial of its own (error below 1e-7), so that a rate has the same bits on every machine: the C
 // library's double functions differ between processors. Loshchilov & Hutter, 2016. Tested in tests/optim/schedule.cpp.
@@ -25,7 +25,12 @@ inline double warm(double lr, i64 step, i64 warmup) {
 
 }  // namespace detail
 
-// step 0 .. steps - 1
+// Warm-up, then lr.
+inline double constant(double lr, i64 step, i64 warmup = 0) {
+  return step < warmup ? detail::warm(lr, step, warmup) : lr;
+}
+
+// Falls along half a cosine, to 0 at `steps`.
 inline double cosine(double lr, i64 step, i64 steps, i64 warmup = 0) {
   if (step < warmup) return detail::warm(lr, step, warmup);
   double t = steps > warmup ? static_cast<double>(step - warmup) / static_cast<double>(steps - warmup) : 1;

@@ -1,7 +1,8 @@
 // SGD with momentum, PyTorch's rule (math/optim.hpp): v = momentum v + g + decay w;  w -= lr v  (or Nesterov's).
 //
-// Biases and normalisation weights are not decayed (Parameter::decay). A step is two passes over each parameter in
-// the packed store. Tested in tests/optim/sgd.cpp.
+// Biases and normalisation weights are not decayed (Parameter::decay) unless decay_all says so. A step takes the
+// gradients: a parameter without a new one is left alone by the next. Throws nacre::Error (optim/store.hpp).
+// Sutskever et al., 2013. Tested in tests/optim/sgd.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/map.hpp>
@@ -20,18 +21,23 @@ template <class T>
 class Sgd {
  public:
   template <class M>
-  explicit Sgd(M& module, SgdOptions o = {}) : options_(o), store_(module), velocity_(Tensor<T>::zeros({store_.size()})) {}
+  explicit Sgd(M& module, SgdOptions o = {})
+      : options_(o), store_(module), velocity_(Tensor<T>::zeros({store_.size()})) {
+    check(o.momentum >= 0 && o.momentum < 1 && o.weight_decay >= 0, "sgd", [&] {
+      return "momentum " + std::to_string(o.momentum) + ", weight_decay " + std::to_string(o.weight_decay) +
+             "; need a momentum in [0, 1) and no negative decay";
+    });
+  }
 
   void step(double lr) {
-    using backend::Dense, backend::map;
-    for (const auto& s : store_.slots()) {
-      if (!s.node->has_grad) continue;
-      double decay = s.decay || options_.decay_all ? options_.weight_decay : 0;
-      T *w = store_.values() + s.offset, *v = velocity_.value().data() + s.offset;
-      Dense<T> dw{w, s.size}, dv{v, s.size}, dg{store_.grads() + s.offset, s.size};
-      map(Cpu{}, math::SgdVelocity{options_.momentum, decay}, v, 1, s.size, Into::assign, dv, dw, dg);
-      map(Cpu{}, math::SgdStep{lr, options_.momentum, decay, options_.nesterov}, w, 1, s.size, Into::assign, dw, dv, dg);
-    }
+    store_.for_each_piece([&](i64 at, i64 n, bool decays) {
+      using backend::Dense, backend::map;
+      double decay = decays || options_.decay_all ? options_.weight_decay : 0;
+      T *w = store_.values() + at, *v = velocity_.value().data() + at;
+      Dense<T> dw{w, n}, dv{v, n}, dg{store_.grads() + at, n};
+      map(Cpu{}, math::SgdVelocity{options_.momentum, decay}, v, 1, n, Into::assign, dv, dw, dg);
+      map(Cpu{}, math::SgdStep{lr, options_.momentum, decay, options_.nesterov}, w, 1, n, Into::assign, dw, dv, dg);
+    });
     store_.clear_gradients();
   }
 
