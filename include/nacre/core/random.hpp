@@ -56,7 +56,10 @@ class Random {
  public:
   NACRE_HD explicit Random(Key key) : key_(key) {}
 
-  NACRE_HD u32 word() { return key_.word(next_++); }
+  NACRE_HD u32 word() {  // key.word(0), key.word(1), ..
+    if ((next_ & 3) == 0) block_ = key_.bits(next_ >> 2);
+    return block_.v[next_++ & 3];
+  }
   NACRE_HD float uniform() { return static_cast<float>(word() >> 8) * 0x1p-24f; }  // [0, 1)
   NACRE_HD float uniform(float lo, float hi) { return lo + (hi - lo) * uniform(); }
   NACRE_HD bool chance(float p) { return uniform() < p; }
@@ -69,6 +72,7 @@ class Random {
  private:
   Key key_;
   u64 next_ = 0;
+  Bits128 block_{};  // the words around next_
 };
 
 // Where element i of 0 .. n-1 goes in the permutation named by the key, without building it: a four-round
