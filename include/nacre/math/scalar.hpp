@@ -28,7 +28,7 @@ NACRE_HD inline float exp(float x) {
   p = p * r + 5.00000000e-1f;
   p = p * r * r + r + 1.0f;
   // 2^n in two factors: n = 128 would overflow one, n < -126 underflow
-  int k = __builtin_bit_cast(int, shifted) - __builtin_bit_cast(int, 12582912.0f), half = k >> 1;
+  int k = static_cast<int>(__builtin_bit_cast(u32, shifted) - __builtin_bit_cast(u32, 12582912.0f)), half = k >> 1;
   float y = p * __builtin_bit_cast(float, (half + 127) << 23) * __builtin_bit_cast(float, (k - half + 127) << 23);
   // masks, as a branch would keep loops from vectorising; NaN has passed through the arithmetic
   int under = -(x < -104.0f), over = -(x > 88.72283f);
