@@ -40,11 +40,11 @@ void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
   constexpr i64 piece = 1 << 14;  // elements a task
   if constexpr ((V::flat && ...)) {
     parallel_for(rows * cols, piece, [&](i64 begin, i64 end) {
-      simd::run([&] { detail::map_row(f, y, 0, begin, end, into, v...); });
+      simd::blocks([&] { detail::map_row(f, y, 0, begin, end, into, v...); });
     });
   } else {
     parallel_for(rows, cols > 0 ? piece / cols + 1 : rows, [&](i64 begin, i64 end) {
-      simd::run([&] {
+      simd::blocks([&] {
         for (i64 r = begin; r < end; ++r) detail::map_row(f, y + r * cols, r, 0, cols, into, v...);
       });
     });

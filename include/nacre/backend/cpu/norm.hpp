@@ -45,7 +45,7 @@ void moments_cols(Cpu, const T* x, i64 rows, i64 cols, T* mean, T* var) {
   parallel_for(rows, chunks.size, [&](i64 begin, i64 end) {
     T* m = part + begin / chunks.size * 2 * cols;
     T* s = m + cols;
-    simd::run([&] {
+    simd::blocks([&] {
       for (i64 c = 0; c < 2 * cols; ++c) m[c] = 0;
       for (i64 r = begin; r < end; ++r) detail::add_row(m, cols, [&](i64 c) { return x[r * cols + c]; });
       for (i64 c = 0; c < cols; ++c) m[c] /= static_cast<T>(end - begin);
@@ -74,7 +74,7 @@ void dot_cols(Cpu, const T* gy, const T* x, const T* mean, i64 rows, i64 cols, T
   parallel_for(rows, chunks.size, [&](i64 begin, i64 end) {
     T* a = part + begin / chunks.size * 2 * cols;
     T* b = a + cols;
-    simd::run([&] {
+    simd::blocks([&] {
       for (i64 c = 0; c < 2 * cols; ++c) a[c] = 0;
       for (i64 r = begin; r < end; ++r) {
         const T* g = gy + r * cols;

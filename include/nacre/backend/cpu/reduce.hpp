@@ -39,7 +39,7 @@ template <class R, class F, class T, class... V>
 void reduce_rows(Cpu, R, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
   using A = acc_t<T>;
   parallel_for(rows, (1 << 14) / (cols + 1) + 1, [&](i64 begin, i64 end) {
-    simd::run([&] {
+    simd::blocks([&] {
       for (i64 r = begin; r < end; ++r) {
         A a = R::finish(detail::reduce_row<R, A>(f, r, 0, cols, v...), cols);
         y[r] = static_cast<T>(into == Into::assign ? a : a + static_cast<A>(y[r]));
@@ -58,7 +58,7 @@ void reduce_cols(Cpu, R, const F& f, T* y, i64 rows, i64 cols, Into into, const 
   S* part = static_cast<S*>(buffer.data());
   for (i64 i = 0; i < chunks * cols; ++i) part[i] = R::template init<A>();
   parallel_for(rows, chunk, [&](i64 begin, i64 end) {
-    simd::run([&] {
+    simd::blocks([&] {
       S* p = part + begin / chunk * cols;
       for (i64 r = begin; r < end; ++r) {
         i64 c = 0;
@@ -89,7 +89,7 @@ void reduce_all(Cpu, R, const F& f, T* y, i64 n, Into into, const V&... v) {
   S* part = static_cast<S*>(buffer.data());
   part[0] = R::template init<A>();
   parallel_for(n, piece, [&](i64 begin, i64 end) {
-    simd::run([&] { part[begin / piece] = detail::reduce_row<R, A>(f, 0, begin, end, v...); });
+    simd::blocks([&] { part[begin / piece] = detail::reduce_row<R, A>(f, 0, begin, end, v...); });
   });
   for (i64 width = 1; width < pieces; width *= 2)
     for (i64 i = 0; i + width < pieces; i += 2 * width) part[i] = R::merge(part[i], part[i + width]);
