@@ -1,0 +1,136 @@
+// nacre report: everything a run has written, as one page.
+#include "run.hpp"
+
+#include <nacre/data/png.hpp>
+#include <nacre/eval/pca.hpp>
+#include <nacre/eval/probe.hpp>
+#include <nacre/io/file.hpp>
+#include <nacre/models/weights.hpp>
+#include <nacre/train/report.hpp>
+
+#include <cstdio>
+#include <filesystem>
+
+namespace cli {
+
+nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& config, nc::i64 count, nc::Key key);
+
+namespace json = nc::io::json;
+
+namespace {
+
+constexpr nc::i64 gallery = 2000, queries = 6, neighbors = 8;
+
+void read_metrics(const std::string& path, nc::train::ReportRun& run) {
+  if (!exists(path)) return;
+  std::string all = nc::io::read_file(path, nc::u64{1} << 30);
+  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    json::Value line = json::parse(std::string_view(all).substr(begin, end - begin), path);
+    double step = line.at("step").as_double();
+    for (const json::Value& v : line.items) {
+      if (v.kind != json::Kind::number || v.key == "step" || v.key == "epoch") continue;
+      auto* series = &run.series;
+      std::size_t i = 0;
+      while (i < series->size() && (*series)[i].name != v.key) ++i;
+      if (i == series->size()) series->push_back({v.key, {}, {}});
+      (*series)[i].step.push_back(step);
+      (*series)[i].value.push_back(v.number);
+    }
+  }
+}
+
+void read_linear(const json::Value& v, nc::train::ReportScores& scores) {
+  for (const json::Value& s : v.items) scores.linear.emplace_back(s.key, s.as_double());
+}
+
+void read_probe(const std::string& path, nc::train::ReportRun& run) {
+  if (!exists(path)) return;
+  json::Value v = json::parse(nc::io::read_file(path, 1 << 20), path);
+  run.trained.knn = v.at("knn").at("top1").as_double();
+  run.k = v.at("knn").at("k").as_i64();
+  read_linear(v.at("linear"), run.trained);
+  const json::Value& base = v.at("baselines");
+  run.untrained.knn = base.at("random_knn").as_double();
+  read_linear(base.at("random_linear"), run.untrained);
+  run.pixels.knn = base.at("pixels_knn").as_double();
+  run.pixels.linear.emplace_back("pixels", base.at("pixels_linear").as_double());
+}
+
+// The pictures of the page: views, nearest neighbours among test pictures, principal components.
+void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::train::ReportRun& run) {
+  nc::Key key{static_cast<nc::u64>(config.seed)};
+  run.views.push_back({nc::data::encode_png(sheet_of_views(data.pretrain(), config, std::min<nc::i64>(6, data.pretrain().size()), key)),
+                       "each row: a picture, three views of it, two sets of its shuffled patches", {}});
+  std::string path = file_in(config.out, "encoder.safetensors");
+  const nc::data::Images& source = data.test.empty() ? data.train : data.test;
+  if (!exists(path) || source.empty()) return;
+  auto encoder = nc::models::load_encoder<float>(path);
+  nc::data::Images images = nc::data::limit(source, gallery, key.fold("report"));
+  auto load = [&](nc::i64 begin, nc::i64 end) { return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization); };
+  nc::Tensor<float> rows = nc::eval::embed_all(encoder, load, images.size());
+
+  auto picture = [&](nc::i64 i) {
+    nc::data::Picture p = images[i];
+    nc::Tensor<nc::u8> pixels({p.height, p.width, p.channels});
+    std::copy(p.data, p.data + pixels.size(), pixels.data());
+    return nc::data::encode_png(pixels);
+  };
+  auto class_of = [&](nc::i64 i) {
+    std::size_t label = static_cast<std::size_t>(images.labels[i]);
+    return label < images.classes.size() ? images.classes[label] : std::to_string(label);
+  };
+  auto near = nc::eval::nearest(rows.rows(0, std::min(queries, images.size())), rows, std::min(neighbors + 1, images.size()));
+  for (nc::i64 q = 0; q < near.index.dim(0); ++q) {
+    std::vector<nc::train::ReportPicture> row;
+    for (nc::i64 j = 0; j < near.index.dim(1); ++j) {
+      nc::i64 i = near.index[q * near.index.dim(1) + j];
+      bool labelled = images.labelled(), right = labelled && images.labels[i] == images.labels[q];
+      row.push_back({picture(i), labelled ? class_of(i) : "",
+                     j == 0 || !labelled ? nc::train::Verdict::none : right ? nc::train::Verdict::right : nc::train::Verdict::wrong});
+    }
+    run.neighbors.push_back(std::move(row));
+  }
+  if (images.size() >= 3) {
+    auto pca = nc::eval::pca(rows, 2);
+    run.points = pca.points;
+    run.explained = {pca.explained[0], pca.explained[1]};
+    run.labels = images.labels;
+    run.classes = images.classes;
+  }
+}
+
+nc::train::ReportRun collect(const std::string& directory) {
+  Config config = read_config(directory);
+  nc::train::ReportRun run;
+  std::filesystem::path path(directory);
+  run.name = path.has_filename() ? path.filename().string() : path.parent_path().filename().string();
+  each_option(config, [&](const char* name, const auto& value) {
+    json::Writer w;
+    w.value(value);
+    std::string text = w.str();
+    if (text.size() >= 2 && text[0] == '"') text = text.substr(1, text.size() - 2);
+    if (!text.empty()) run.config.emplace_back(name, text);
+  });
+  run.config.emplace_back("pictures", std::to_string(config.pictures));
+  run.dim = config.dim;
+  run.initial_loss = nc::losses::expected_initial_loss(pirl_options(config), config.negatives, config.dim);
+  run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
+  read_metrics(file_in(directory, "metrics.jsonl"), run);
+  read_probe(file_in(directory, "probe.json"), run);
+  nc::data::DataSplits data = open_data(config.data);
+  if (!data.train.classes.empty()) run.chance = 100.0 / static_cast<double>(data.train.classes.size());
+  add_pictures(config, data, run);
+  return run;
+}
+
+}  // namespace
+
+void report(const Report& o) {
+  std::vector<nc::train::ReportRun> runs;
+  for (const std::string& directory : o.runs) runs.push_back(collect(directory));
+  std::string out = o.out.empty() ? file_in(o.runs[0], "report.html") : o.out;
+  nc::io::replace_file(out, nc::train::report_page(runs, runs.size() == 1 ? runs[0].name : "Runs side by side"));
+  std::printf("%s\n", out.c_str());
+}
+
+}  // namespace cli
