@@ -40,7 +40,8 @@ Tensor<T> spread(const Shape& shape, u64 seed = 1) {
   Tensor<T> t(shape);
   auto n = static_cast<u64>(t.size());
   for (u64 i = 0; i < n; ++i)
-    t[static_cast<i64>(i)] = static_cast<T>(0.05 * (static_cast<double>(permute(Key{seed}, i, n)) - static_cast<double>(n / 2)) + 0.025);
+    t[static_cast<i64>(i)] =
+        static_cast<T>(0.05 * (static_cast<double>(permute(Key{seed}, i, n)) - static_cast<double>(n / 2)) + 0.025);
   return t;
 }
 template <class To, class From>
@@ -65,7 +66,8 @@ double difference(const Tensor<A>& a, const Tensor<B>& b) {
 }
 template <class T>
 bool same_bits(const Tensor<T>& a, const Tensor<T>& b) {
-  return a.shape() == b.shape() && (a.empty() || std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0);
+  return a.shape() == b.shape() &&
+         (a.empty() || std::memcmp(a.data(), b.data(), static_cast<std::size_t>(a.size()) * sizeof(T)) == 0);
 }
 
 // The text of the nacre::Error that f throws; "" if it throws none.

@@ -4,7 +4,8 @@
 //   as_array(t)          all elements as one column, for coefficient-wise expressions
 //   accumulate(x, expr)  inside a backward: writes or adds dL/dx, and evaluates nothing where no gradient is wanted
 //
-//   return make_op("square", y, [x](const Tensor<T>& gy) { accumulate(x, 2 * as_array(gy) * as_array(x.value())); }, x);
+//   return make_op("square", y, [x](const Tensor<T>& gy) { accumulate(x, 2 * as_array(gy) * as_array(x.value())); },
+//   x);
 //
 // A map is valid as long as the tensor's memory. The only header with Eigen in its signatures; nothing in
 // nacre includes it. Throws nacre::Error. Tested in tests/ops/eigen.cpp and by examples/04_my_loss.cpp.

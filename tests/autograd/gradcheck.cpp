@@ -57,5 +57,6 @@ TEST_CASE("the inputs are as they were, and a result that depends on nothing is 
   auto x = randn({5}), before = x.clone();
   gradcheck([](const Inputs& v) { return exp(v[0]); }, {x});
   CHECK(same_bits(x, before));
-  check_message([&] { gradcheck([](const Inputs& v) { return v[0].detach(); }, {x}); }, {"gradcheck", "does not depend"});
+  check_message([&] { gradcheck([](const Inputs& v) { return v[0].detach(); }, {x}); },
+                {"gradcheck", "does not depend"});
 }

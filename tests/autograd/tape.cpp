@@ -43,8 +43,12 @@ TEST_CASE("steps are destroyed as soon as they have run") {
   auto held = std::make_shared<int>(1);
   auto x = variable(tape, Tensor<float>::scalar(1));
   long seen = -1;
-  auto first = make_op("first", x.value().clone(), [&seen, watch = std::weak_ptr<int>(held)](const Tensor<float>&) { seen = watch.use_count(); }, x);
-  auto second = make_op("second", x.value().clone(), [held, n = first.node()](const Tensor<float>&) { gradient_of(n).tensor.fill(1); }, first);
+  auto first = make_op(
+      "first", x.value().clone(),
+      [&seen, watch = std::weak_ptr<int>(held)](const Tensor<float>&) { seen = watch.use_count(); }, x);
+  auto second = make_op(
+      "second", x.value().clone(), [held, n = first.node()](const Tensor<float>&) { gradient_of(n).tensor.fill(1); },
+      first);
   held.reset();
   backward(second);
   CHECK(seen == 0);

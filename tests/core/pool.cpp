@@ -17,8 +17,9 @@ TEST_CASE("a released block is handed out again for the same class") {
 }
 
 TEST_CASE("classes are at most an eighth larger than what was asked for, and blocks are aligned to 64 bytes") {
-  for (std::size_t bytes : {std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{512}, std::size_t{513}, std::size_t{576},
-                            std::size_t{577}, std::size_t{100000}, std::size_t{1} << 20, (std::size_t{1} << 20) + 1}) {
+  for (std::size_t bytes :
+       {std::size_t{1}, std::size_t{64}, std::size_t{65}, std::size_t{512}, std::size_t{513}, std::size_t{576},
+        std::size_t{577}, std::size_t{100000}, std::size_t{1} << 20, (std::size_t{1} << 20) + 1}) {
     u64 before = pool::stats().bytes_in_use;
     void* p = pool::allocate(bytes);
     u64 size = pool::stats().bytes_in_use - before;

@@ -11,7 +11,8 @@ TEST_CASE("philox gives the published answers") {
   CHECK(is(philox(0, {{0, 0, 0, 0}}), 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8));
   constexpr u32 ones = 0xffffffff;
   CHECK(is(philox(~u64{0}, {{ones, ones, ones, ones}}), 0x408f276d, 0x41c83b0e, 0xa20bc7c6, 0x6d5451fd));
-  CHECK(is(philox(0x299f31d0a4093822u, {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}), 0xd16cfe09, 0x94fdcceb, 0x5001e420, 0x24126ea1));
+  CHECK(is(philox(0x299f31d0a4093822u, {{0x243f6a88, 0x85a308d3, 0x13198a2e, 0x03707344}}), 0xd16cfe09, 0x94fdcceb,
+           0x5001e420, 0x24126ea1));
 }
 
 TEST_CASE("draws are the words of the key in order, and folds are keys of their own") {

@@ -46,7 +46,8 @@ TEST_CASE("exp has the same bits on every instruction set and as a single number
   i64 different = 0;
   every_float(997, [&](const Tensor<float>& x) {
     auto y = with_isa(backend::Isa::baseline, [&] { return exp_of(x); });
-    for (auto isa : {backend::Isa::avx2, backend::Isa::avx512}) different += !same_bits(with_isa(isa, [&] { return exp_of(x); }), y);
+    for (auto isa : {backend::Isa::avx2, backend::Isa::avx512})
+      different += !same_bits(with_isa(isa, [&] { return exp_of(x); }), y);
     for (i64 i = 0; i < x.size(); i += 16) {
       float one = scalar::exp(x[i]);
       different += std::memcmp(&one, &y[i], sizeof one) != 0;

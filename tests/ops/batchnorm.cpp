@@ -27,7 +27,8 @@ TEST_CASE("batch_norm has the gradients it says, in training") {
 }
 
 TEST_CASE("batch_norm has the gradients it says, with running statistics") {
-  auto report = gradcheck(with_statistics(), {randn({4, 17}), uniform({17}, 0.5, 2, 2), randn({17}, 3)}, {.mode = Mode::infer});
+  auto report =
+      gradcheck(with_statistics(), {randn({4, 17}), uniform({17}, 0.5, 2, 2), randn({17}, 3)}, {.mode = Mode::infer});
   CHECK_MESSAGE(report.ok(), report.str());
 }
 
@@ -53,18 +54,25 @@ TEST_CASE("a mean far from 0 costs no digits") {
   for (i64 i = 0; i < t.size(); ++i) far[i] = t[i] + 4096;
   auto one = variable(tape, Tensor<float>::full({3}, 1)), zero = variable(tape, Tensor<float>::zeros({3}));
   State<float> m(Tensor<float>::zeros({3})), v(Tensor<float>::zeros({3}));
-  auto near_y = batch_norm(constant(tape, t), one, zero, m, v).value(), far_y = batch_norm(constant(tape, far), one, zero, m, v).value();
+  auto near_y = batch_norm(constant(tape, t), one, zero, m, v).value(),
+       far_y = batch_norm(constant(tape, far), one, zero, m, v).value();
   CHECK(difference(far_y, near_y) < 1e-3);  // what rounding to a spacing of 5e-4 leaves
 }
 
 TEST_CASE("the thread count changes no bit") {
-  check_threads(op_case("batch_norm", with_statistics(), {randn({3, 40, 40, 19}), uniform({19}, 0.5, 2, 2), randn({19}, 3)}));
+  check_threads(
+      op_case("batch_norm", with_statistics(), {randn({3, 40, 40, 19}), uniform({19}, 0.5, 2, 2), randn({19}, 3)}));
 }
 
 TEST_CASE("wrong shapes and a batch of one value are refused by name") {
   Tape tape;
-  auto x = variable(tape, randn<float>({2, 3})), w = variable(tape, randn<float>({3})), four = variable(tape, randn<float>({4}));
+  auto x = variable(tape, randn<float>({2, 3})), w = variable(tape, randn<float>({3})),
+       four = variable(tape, randn<float>({4}));
   State<float> m(Tensor<float>::zeros({3})), v(Tensor<float>::full({3}, 1));
   check_message([&] { batch_norm(x, four, w, m, v); }, {"batch_norm", "x is [2, 3]", "weight [4]", "channels"});
-  check_message([&] { batch_norm(variable(tape, randn<float>({1, 3})), w, w, m, v); }, {"batch_norm", "x is [1, 3]", "more than one value"});
+  check_message(
+      [&] {
+        batch_norm(variable(tape, randn<float>({1, 3})), w, w, m, v);
+      },
+      {"batch_norm", "x is [1, 3]", "more than one value"});
 }

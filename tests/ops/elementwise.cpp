@@ -23,7 +23,8 @@ TEST_CASE("every binary functor of the list has the gradients it says, however b
   struct Pair {
     Shape a, b;
   };
-  for (const Pair& s : {Pair{{2, 17}, {2, 17}}, Pair{{3, 5}, {5}}, Pair{{3, 5}, {3, 1}}, Pair{{2, 3, 2}, {1}}, Pair{{1}, {1}}}) {
+  for (const Pair& s :
+       {Pair{{2, 17}, {2, 17}}, Pair{{3, 5}, {5}}, Pair{{3, 5}, {3, 1}}, Pair{{2, 3, 2}, {1}}, Pair{{1}, {1}}}) {
 #define NACRE_CASE(Functor, op) \
   check_op(op_case(#op, [](const auto& x) { return op(x[0], x[1]); }, {randn(s.a), uniform(s.b, 0.5, 2)}));
     NACRE_BINARY(NACRE_CASE)

@@ -15,7 +15,9 @@ TEST_CASE("normalisations have the gradients they say") {
   for (i64 groups : {1, 3, 6})
     for (const Shape& shape : {Shape{2, 3, 3, 6}, Shape{1, 4, 18}}) {
       auto w = uniform({shape.cols()}, 0.5, 2, 2), b = randn({shape.cols()}, 3);
-      check_op(op_case("group_norm", [=](const auto& v) { return group_norm(v[0], v[1], v[2], groups); }, {randn(shape), w, b}), 2e-5);
+      check_op(op_case("group_norm", [=](const auto& v) { return group_norm(v[0], v[1], v[2], groups); },
+                       {randn(shape), w, b}),
+               2e-5);
     }
 }
 
@@ -58,15 +60,18 @@ TEST_CASE("layer_norm is group_norm of one group and one pixel; group_norm norma
 
 TEST_CASE("the thread count changes no bit") {
   auto w = uniform({32}, 0.5, 2, 2), b = randn({32}, 3);
-  check_threads(op_case("group_norm", [](const auto& v) { return group_norm(v[0], v[1], v[2], 4); }, {randn({5, 20, 20, 32}), w, b}));
-  check_threads(op_case("layer_norm", [](const auto& v) { return layer_norm(v[0], v[1], v[2]); }, {randn({3000, 32}), w, b}));
+  check_threads(op_case("group_norm", [](const auto& v) { return group_norm(v[0], v[1], v[2], 4); },
+                        {randn({5, 20, 20, 32}), w, b}));
+  check_threads(
+      op_case("layer_norm", [](const auto& v) { return layer_norm(v[0], v[1], v[2]); }, {randn({3000, 32}), w, b}));
   check_threads(op_case("l2_normalize", [](const auto& v) { return l2_normalize(v[0]); }, {randn({3000, 32})}));
 }
 
 TEST_CASE("wrong shapes are refused by name, and no rows give no rows") {
   Var<float> x(randn<float>({2, 6})), w(randn<float>({6})), five(randn<float>({5})), scalar(Tensor<float>::scalar(1));
   check_message([&] { l2_normalize(scalar); }, {"l2_normalize", "x is a scalar"});
-  check_message([&] { layer_norm(x, five, w); }, {"layer_norm", "x is [2, 6]", "weight [5]", "bias [6]", "last extent"});
+  check_message([&] { layer_norm(x, five, w); },
+                {"layer_norm", "x is [2, 6]", "weight [5]", "bias [6]", "last extent"});
   check_message([&] { group_norm(x, w, five, 2); }, {"group_norm", "x is [2, 6]", "bias [5]"});
   check_message([&] { group_norm(x, w, w, 4); }, {"group_norm", "groups 4", "multiple"});
   Var<float> none(Tensor<float>({0, 6}));

@@ -7,14 +7,16 @@ using namespace nacre;
 using namespace nacre::test;
 
 TEST_CASE("poolings have the gradients they say") {
-  for (PoolOptions o : {PoolOptions{.kernel = 1}, PoolOptions{.kernel = 2}, PoolOptions{.kernel = 3, .stride = 2, .padding = 1},
-                        PoolOptions{.kernel = 3, .stride = 1, .padding = 1, .count_include_pad = false}})
+  for (PoolOptions o :
+       {PoolOptions{.kernel = 1}, PoolOptions{.kernel = 2}, PoolOptions{.kernel = 3, .stride = 2, .padding = 1},
+        PoolOptions{.kernel = 3, .stride = 1, .padding = 1, .count_include_pad = false}})
     for (const Shape& shape : {Shape{1, 3, 3, 1}, Shape{2, 5, 4, 17}}) {
       check_op(op_case("avg_pool2d", [=](const auto& v) { return avg_pool2d(v[0], o); }, {randn(shape)}));
       check_op(op_case("max_pool2d", [=](const auto& v) { return max_pool2d(v[0], o); }, {spread(shape)}));
     }
   for (i64 grid : {1, 2, 3, 7})
-    check_op(op_case("grid_avg_pool2d", [=](const auto& v) { return grid_avg_pool2d(v[0], grid); }, {randn({2, 5, 6, 3})}));
+    check_op(
+        op_case("grid_avg_pool2d", [=](const auto& v) { return grid_avg_pool2d(v[0], grid); }, {randn({2, 5, 6, 3})}));
   check_op(op_case("global_avg_pool", [](const auto& v) { return global_avg_pool(v[0]); }, {randn({2, 3, 5, 17})}));
 }
 
@@ -62,7 +64,8 @@ TEST_CASE("wrong shapes and windows are refused by name, and no images give none
   check_message([&] { global_avg_pool(flat); }, {"global_avg_pool", "x is [4, 3]"});
   check_message([&] { grid_avg_pool2d(flat, 2); }, {"grid_avg_pool2d", "x is [4, 3]"});
   check_message([&] { grid_avg_pool2d(x, 0); }, {"grid_avg_pool2d", "grid is 0"});
-  check_message([&] { max_pool2d(x, {.kernel = 5}); }, {"max_pool2d", "x is [1, 4, 4, 3]", "kernel 5", "kernel <= H + 2 padding"});
+  check_message([&] { max_pool2d(x, {.kernel = 5}); },
+                {"max_pool2d", "x is [1, 4, 4, 3]", "kernel 5", "kernel <= H + 2 padding"});
   check_message([&] { max_pool2d(x, {.kernel = 2, .padding = 2}); }, {"max_pool2d", "padding 2", "half the kernel"});
   check_message([&] { avg_pool2d(x, {.kernel = 0}); }, {"avg_pool2d", "kernel 0"});
   Var<float> none(Tensor<float>({0, 4, 4, 3}));

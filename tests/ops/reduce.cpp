@@ -39,7 +39,8 @@ TEST_CASE("long sums do not lose digits and do not depend on the thread count") 
   for (float v : x.span()) exact += static_cast<double>(v);
   CHECK(std::abs(static_cast<double>(sum(Var<float>(x)).item()) - exact) < 1e-6 * exact);
   for (Axis axis : {Axis::all, Axis::rows, Axis::cols})
-    check_threads(op_case("log_sum_exp", [axis](const auto& v) { return log_sum_exp(v[0], axis); }, {randn({301, 333})}));
+    check_threads(
+        op_case("log_sum_exp", [axis](const auto& v) { return log_sum_exp(v[0], axis); }, {randn({301, 333})}));
 }
 
 TEST_CASE("log_sum_exp keeps infinities and NaN") {

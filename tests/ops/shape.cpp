@@ -14,20 +14,34 @@ TEST_CASE("ops that move elements carry the gradient back along the same path") 
   check_op(op_case("transpose", [](const auto& x) { return transpose(x[0]); }, {randn({17, 35})}));
   for (int extent : {0, 1, -1}) {
     auto joined = [=](const auto& x) { return concat(x, extent); };
-    check_op(op_case("stack", [=](const auto& x) { return stack(x, extent); }, {randn({3, 2, 5}), randn({3, 2, 5}, 2)}));
-    check_op(op_case("concat", joined, {randn({2, 3, 4}), randn(Shape{2, 3, 4}.with(extent, 1), 2), randn({2, 3, 4}, 3)}));
+    check_op(
+        op_case("stack", [=](const auto& x) { return stack(x, extent); }, {randn({3, 2, 5}), randn({3, 2, 5}, 2)}));
+    check_op(
+        op_case("concat", joined, {randn({2, 3, 4}), randn(Shape{2, 3, 4}.with(extent, 1), 2), randn({2, 3, 4}, 3)}));
   }
-  check_op(op_case("gather_rows", [](const auto& x) { return gather_rows(x[0], I::of({5}, {0, 2, 2, 1, 2})); }, {randn({3, 17})}));
+  check_op(op_case("gather_rows",
+                   [](const auto& x) {
+                     return gather_rows(x[0], I::of({5}, {0, 2, 2, 1, 2}));
+                   },
+                   {randn({3, 17})}));
   check_op(op_case("gather_rows", [](const auto& x) { return gather_rows(x[0], I::of({1}, {0})); }, {randn({1})}));
-  check_op(op_case("scatter_rows", [](const auto& x) { return scatter_rows(x[0], I::of({4}, {0, 4, 4, 1}), 5); }, {randn({4, 2, 3})}));
-  check_op(op_case("permute_patches", [](const auto& x) { return permute_patches(x[0], I::of({2, 3}, {2, 0, 1, 0, 2, 1})); },
+  check_op(op_case("scatter_rows",
+                   [](const auto& x) {
+                     return scatter_rows(x[0], I::of({4}, {0, 4, 4, 1}), 5);
+                   },
+                   {randn({4, 2, 3})}));
+  check_op(op_case("permute_patches",
+                   [](const auto& x) {
+                     return permute_patches(x[0], I::of({2, 3}, {2, 0, 1, 0, 2, 1}));
+                   },
                    {randn({2, 3, 17})}));
 }
 
 TEST_CASE("a slice takes any extent, and what was left out has gradient 0") {
   for (int extent : {0, 1, -1}) {
     GradReport report = gradcheck(
-        [=](const std::vector<Var<double>>& x) { return slice(x[0], extent, 1, 3) * slice(x[0], extent, 0, 2); }, {randn({4, 3, 5})});
+        [=](const std::vector<Var<double>>& x) { return slice(x[0], extent, 1, 3) * slice(x[0], extent, 0, 2); },
+        {randn({4, 3, 5})});
     CHECK_MESSAGE(report.ok(), report.str());
   }
   Tape tape;
@@ -76,8 +90,16 @@ TEST_CASE("wrong shapes and indices are refused by name") {
   check_message([&] { slice(x, 1, 1, 4); }, {"slice", "begin 1, end 4", "x is [2, 3]", "<= 3"});
   check_message([&] { slice(scalar, 0, 0, 1); }, {"slice", "x is []"});
   check_message([&] { concat<float>({}, 0); }, {"concat", "at least one"});
-  check_message([&] { concat<float>({x, v}, 0); }, {"concat", "input 0 is [2, 3]", "input 1 is [3]", "need equal extents"});
-  check_message([&] { concat<float>({x, Var<float>(randn<float>({2, 4}))}, 0); }, {"concat", "input 1 is [2, 4]", "extent 0"});
+  check_message(
+      [&] {
+        concat<float>({x, v}, 0);
+      },
+      {"concat", "input 0 is [2, 3]", "input 1 is [3]", "need equal extents"});
+  check_message(
+      [&] {
+        concat<float>({x, Var<float>(randn<float>({2, 4}))}, 0);
+      },
+      {"concat", "input 1 is [2, 4]", "extent 0"});
   check_message([&] { stack<float>({x, v}); }, {"stack", "input 0 is [2, 3]", "input 1 is [3]", "need equal shapes"});
   check_message([&] { stack<float>({x, x}, 3); }, {"stack", "extent 3", "rank 3"});
   check_message([&] { transpose(v); }, {"transpose", "x is [3]", "matrix"});
@@ -86,9 +108,18 @@ TEST_CASE("wrong shapes and indices are refused by name") {
   check_message([&] { scatter_rows(x, I::of({2}, {0, -1}), 4); }, {"scatter_rows", "index[1] is -1", "0 to 3"});
   check_message([&] { scatter_rows(x, I::zeros({3}), 4); }, {"scatter_rows", "x is [2, 3]", "index [3]"});
   Var<float> patches(randn<float>({1, 3, 2}));
-  check_message([&] { permute_patches(patches, I::zeros({3})); }, {"permute_patches", "x is [1, 3, 2]", "order [3]", "[B, P]"});
-  check_message([&] { permute_patches(patches, I::of({1, 3}, {0, 1, 1})); }, {"permute_patches", "order[0, 2] is 1", "once"});
-  check_message([&] { permute_patches(patches, I::of({1, 3}, {0, 1, 3})); }, {"permute_patches", "order[0, 2] is 3", "0 to 2"});
+  check_message([&] { permute_patches(patches, I::zeros({3})); },
+                {"permute_patches", "x is [1, 3, 2]", "order [3]", "[B, P]"});
+  check_message(
+      [&] {
+        permute_patches(patches, I::of({1, 3}, {0, 1, 1}));
+      },
+      {"permute_patches", "order[0, 2] is 1", "once"});
+  check_message(
+      [&] {
+        permute_patches(patches, I::of({1, 3}, {0, 1, 3}));
+      },
+      {"permute_patches", "order[0, 2] is 3", "0 to 2"});
 }
 
 TEST_CASE("no rows give no rows") {

@@ -80,8 +80,17 @@ TEST_CASE("wrong shapes and labels are refused by name") {
   Var<float> x(randn<float>({2, 3})), scalar(Tensor<float>::scalar(1));
   check_message([&] { softmax(scalar); }, {"softmax", "x is a scalar"});
   check_message([&] { log_softmax(scalar); }, {"log_softmax", "x is a scalar"});
-  check_message([&] { cross_entropy(x, Tensor<i64>::zeros({3})); }, {"cross_entropy", "logits is [2, 3]", "labels [3]", "[N, C]"});
-  check_message([&] { cross_entropy(x, Tensor<i64>::of({2}, {0, 3})); }, {"cross_entropy", "labels[1] is 3", "from 0 to 2"});
+  check_message([&] { cross_entropy(x, Tensor<i64>::zeros({3})); },
+                {"cross_entropy", "logits is [2, 3]", "labels [3]", "[N, C]"});
+  check_message(
+      [&] {
+        cross_entropy(x, Tensor<i64>::of({2}, {0, 3}));
+      },
+      {"cross_entropy", "labels[1] is 3", "from 0 to 2"});
   check_message([&] { cross_entropy(x, Tensor<i64>::of({2}, {-1, 0})); }, {"cross_entropy", "labels[0] is -1"});
-  check_message([&] { cross_entropy(Var<float>(Tensor<float>({0, 3})), Tensor<i64>({0})); }, {"cross_entropy", "N at least 1"});
+  check_message(
+      [&] {
+        cross_entropy(Var<float>(Tensor<float>({0, 3})), Tensor<i64>({0}));
+      },
+      {"cross_entropy", "N at least 1"});
 }

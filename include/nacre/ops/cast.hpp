@@ -13,7 +13,9 @@ namespace detail {
 
 template <class U, class T, class D>
 void convert(const Tensor<T, D>& x, U* y, Into into) {
-  backend::map(D{}, [](acc_t<T> v) { return static_cast<acc_t<U>>(v); }, y, 1, x.size(), into, backend::Dense<T>{x.data(), x.size()});
+  backend::map(
+      D{}, [](acc_t<T> v) { return static_cast<acc_t<U>>(v); }, y, 1, x.size(), into,
+      backend::Dense<T>{x.data(), x.size()});
 }
 
 }  // namespace detail

@@ -11,7 +11,8 @@ namespace nacre {
 
 template <class T, class D>
 Var<T, D> dropout(const Var<T, D>& x, double p) {
-  check(0 <= p && p < 1, "dropout", [&] { return "p is " + std::to_string(p) + ", x is " + x.shape().str() + "; need 0 <= p < 1"; });
+  check(0 <= p && p < 1, "dropout",
+        [&] { return "p is " + std::to_string(p) + ", x is " + x.shape().str() + "; need 0 <= p < 1"; });
   if (!x.training() || p == 0) return x;
   Key key = x.tape()->next_key();
   Tensor<T, D> mask(x.shape());  // 0 or 1 / (1 - p)

@@ -51,7 +51,8 @@ Var<T, D> l2_normalize(const Var<T, D>& x, double eps = 1e-12) {
   check(x.shape().rank() >= 1, "l2_normalize", [] { return std::string("x is a scalar; need x [.., cols]"); });
   i64 rows = x.shape().rows(), cols = x.shape().cols();
   Tensor<T, D> y(x.shape()), norm({rows});
-  backend::reduce_rows(D{}, math::Sum{}, math::Square{}, norm.data(), rows, cols, Into::assign, detail::dense(x.value()));
+  backend::reduce_rows(D{}, math::Sum{}, math::Square{}, norm.data(), rows, cols, Into::assign,
+                       detail::dense(x.value()));
   T floor = static_cast<T>(eps);
   for (i64 r = 0; r < rows; ++r) norm[r] = std::sqrt(norm[r]) <= floor ? floor : std::sqrt(norm[r]);
   backend::map(D{}, math::Div{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()), PerRow<T>{norm.data()});
@@ -63,18 +64,21 @@ Var<T, D> l2_normalize(const Var<T, D>& x, double eps = 1e-12) {
     backend::reduce_rows(D{}, math::Sum{}, math::Mul{}, dot.data(), rows, cols, Into::assign, dg, dy);
     for (i64 r = 0; r < rows; ++r)
       if (norm[r] <= floor) dot[r] = 0;
-    backend::map(D{}, detail::L2Grad{}, g.data(), rows, cols, g.into, dg, dy, PerRow<T>{dot.data()}, PerRow<T>{norm.data()});
+    backend::map(D{}, detail::L2Grad{}, g.data(), rows, cols, g.into, dg, dy, PerRow<T>{dot.data()},
+                 PerRow<T>{norm.data()});
   }, x);
 }
 
 template <class T, class D>
 Var<T, D> layer_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, double eps = 1e-5) {
-  using backend::PerCol, backend::PerRow, backend::reduce_rows, backend::reduce_cols, backend::map, math::Sum, math::Mean;
+  using backend::PerCol, backend::PerRow, backend::reduce_rows, backend::reduce_cols, backend::map, math::Sum,
+      math::Mean;
   i64 rows = x.shape().rows(), cols = x.shape().cols();
-  check(x.shape().rank() >= 1 && cols >= 1 && weight.value().size() == cols && bias.value().size() == cols, "layer_norm", [&] {
-    return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
-           "; need one weight and one bias for each element of x's last extent";
-  });
+  check(x.shape().rank() >= 1 && cols >= 1 && weight.value().size() == cols && bias.value().size() == cols,
+        "layer_norm", [&] {
+          return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
+                 "; need one weight and one bias for each element of x's last extent";
+        });
   Tensor<T, D> y(x.shape()), mean({rows}), r({rows});
   auto dx = detail::dense(x.value());
   reduce_rows(D{}, Mean{}, backend::Identity{}, mean.data(), rows, cols, Into::assign, dx);
@@ -91,24 +95,29 @@ Var<T, D> layer_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
       Tensor<T, D> s1({rows}), s2({rows});
       reduce_rows(D{}, Mean{}, math::Mul{}, s1.data(), rows, cols, Into::assign, dg, w);
       reduce_rows(D{}, Mean{}, detail::TimesNormalized{}, s2.data(), rows, cols, Into::assign, dg, dv, m, s, w);
-      map(D{}, detail::LayerNormGrad{}, g.data(), rows, cols, g.into, dg, dv, m, s, w, PerRow<T>{s1.data()}, PerRow<T>{s2.data()});
+      map(D{}, detail::LayerNormGrad{}, g.data(), rows, cols, g.into, dg, dv, m, s, w, PerRow<T>{s1.data()},
+          PerRow<T>{s2.data()});
     }
     if (auto g = gradient_of(nw))
-      reduce_cols(D{}, Sum{}, detail::TimesNormalized{}, g.data(), rows, cols, g.into, dg, dv, m, s, backend::Scalar<T>{T(1)});
+      reduce_cols(D{}, Sum{}, detail::TimesNormalized{}, g.data(), rows, cols, g.into, dg, dv, m, s,
+                  backend::Scalar<T>{T(1)});
     if (auto g = gradient_of(nb)) reduce_cols(D{}, Sum{}, backend::Identity{}, g.data(), rows, cols, g.into, dg);
   }, x, weight, bias);
 }
 
 // Each sample's channel sums come from the kernels of batch norm and are put together per group.
 template <class T, class D>
-Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups, double eps = 1e-5) {
+Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
+                     double eps = 1e-5) {
   using backend::Dense, backend::PerCol;
   const Shape& s = x.shape();
   i64 cols = s.cols();
-  check(s.rank() >= 2 && groups >= 1 && cols >= 1 && cols % groups == 0 && weight.value().size() == cols && bias.value().size() == cols,
+  check(s.rank() >= 2 && groups >= 1 && cols >= 1 && cols % groups == 0 && weight.value().size() == cols &&
+            bias.value().size() == cols,
         "group_norm", [&] {
           return "x is " + s.str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() + ", groups " +
-                 std::to_string(groups) + "; need x [N, .., C], C a multiple of groups, and one weight and bias for each channel";
+                 std::to_string(groups) +
+                 "; need x [N, .., C], C a multiple of groups, and one weight and bias for each channel";
         });
   i64 n = s[0], area = s.rows() / std::max<i64>(n, 1), width = cols / groups;
   check(n == 0 || area >= 1, "group_norm", [&] { return "x is " + s.str() + "; need at least one pixel"; });
@@ -141,7 +150,8 @@ Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
     Tensor<T, D> s1({n, cols}), s2({n, cols});  // sums of gy and gy (x - mean) over a sample's pixels
     auto gx = gradient_of(nx);
     parallel_for(n, 1, [&](i64 begin, i64) {
-      Tensor<T, D> scale({cols}), slope({cols}), offset({cols}), a = s1.rows(begin, begin + 1), b = s2.rows(begin, begin + 1);
+      Tensor<T, D> scale({cols}), slope({cols}), offset({cols}), a = s1.rows(begin, begin + 1),
+                                                                 b = s2.rows(begin, begin + 1);
       const T *m = mean.data() + begin * cols, *r = rstd.data() + begin * cols;
       const T *p = vx.data() + begin * area * cols, *dy = gy.data() + begin * area * cols;
       backend::dot_cols(D{}, dy, p, m, area, cols, a.data(), b.data());
@@ -158,11 +168,13 @@ Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
           offset[c] = -r[c] * h1 / count - slope[c] * m[c];
         }
       }
-      backend::map(D{}, detail::BatchNormGrad{}, gx.data() + begin * area * cols, area, cols, gx.into, Dense<T>{dy, cols},
-                   Dense<T>{p, cols}, PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
+      backend::map(D{}, detail::BatchNormGrad{}, gx.data() + begin * area * cols, area, cols, gx.into,
+                   Dense<T>{dy, cols}, Dense<T>{p, cols}, PerCol<T>{scale.data()}, PerCol<T>{slope.data()},
+                   PerCol<T>{offset.data()});
     });
     if (auto g = gradient_of(nw))
-      backend::reduce_cols(D{}, math::Sum{}, math::Mul{}, g.data(), n, cols, g.into, detail::dense(s2), detail::dense(rstd));
+      backend::reduce_cols(D{}, math::Sum{}, math::Mul{}, g.data(), n, cols, g.into, detail::dense(s2),
+                           detail::dense(rstd));
     if (auto g = gradient_of(nb))
       backend::reduce_cols(D{}, math::Sum{}, backend::Identity{}, g.data(), n, cols, g.into, detail::dense(s1));
   }, x, weight, bias);

@@ -32,11 +32,13 @@ inline backend::SlidingCells sliding(const char* op, const Shape& x, PoolOptions
   w.kh = w.kw = o.kernel;
   w.stride_h = w.stride_w = o.stride;
   w.pad_h = w.pad_w = o.padding;
-  check(o.kernel >= 1 && o.stride >= 1 && o.padding >= 0 && 2 * o.padding <= o.kernel && w.oh() >= 1 && w.ow() >= 1, op, [&] {
-    return "x is " + x.str() + ", kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) + ", padding " +
-           std::to_string(o.padding) + "; need kernel and stride at least 1, padding at most half the kernel, and " +
-           "kernel <= H + 2 padding, W + 2 padding";
-  });
+  check(o.kernel >= 1 && o.stride >= 1 && o.padding >= 0 && 2 * o.padding <= o.kernel && w.oh() >= 1 && w.ow() >= 1, op,
+        [&] {
+          return "x is " + x.str() + ", kernel " + std::to_string(o.kernel) + ", stride " + std::to_string(o.stride) +
+                 ", padding " + std::to_string(o.padding) +
+                 "; need kernel and stride at least 1, padding at most half the kernel, and " +
+                 "kernel <= H + 2 padding, W + 2 padding";
+        });
   return {w, o.count_include_pad};
 }
 

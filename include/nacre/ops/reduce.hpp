@@ -20,7 +20,8 @@ template <class R, class T, class D>
 Var<T, D> reduce(R reducer, const Var<T, D>& x, Axis axis = Axis::all) {
   using backend::Identity, backend::PerCol, backend::PerRow, backend::Scalar, backend::map;
   const Shape& s = x.shape();
-  check(axis == Axis::all || s.rank() >= 1, R::name, [] { return std::string("x is a scalar: it has no rows and columns"); });
+  check(axis == Axis::all || s.rank() >= 1, R::name,
+        [] { return std::string("x is a scalar: it has no rows and columns"); });
   i64 rows = s.rows(), cols = s.cols(), n = axis == Axis::rows ? cols : axis == Axis::cols ? rows : s.size();
   check(n > 0 || !std::is_same_v<R, math::Max>, R::name,
         [&] { return "x is " + s.str() + ": there is no largest of no elements"; });

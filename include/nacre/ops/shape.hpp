@@ -149,13 +149,14 @@ Var<T, D> stack(const std::vector<Var<T, D>>& xs, int extent = 0) {
   const Shape& s = xs[0].shape();
   int rank = s.rank() + 1, k = extent < 0 ? extent + rank : extent;
   check(0 <= k && k < rank, "stack", [&] {
-    return "extent " + std::to_string(extent) + " is asked for, input 0 is " + s.str() + "; need a position in a shape of rank " +
-           std::to_string(rank);
+    return "extent " + std::to_string(extent) + " is asked for, input 0 is " + s.str() +
+           "; need a position in a shape of rank " + std::to_string(rank);
   });
   std::vector<Var<T, D>> rows;
   for (std::size_t i = 0; i < xs.size(); ++i) {
     check(xs[i].shape() == s, "stack", [&] {
-      return "input 0 is " + s.str() + ", input " + std::to_string(i) + " is " + xs[i].shape().str() + "; need equal shapes";
+      return "input 0 is " + s.str() + ", input " + std::to_string(i) + " is " + xs[i].shape().str() +
+             "; need equal shapes";
     });
     i64 e[Shape::max_rank + 1];
     for (int j = 0; j < rank; ++j) e[j] = j == k ? 1 : s[j < k ? j : j - 1];
@@ -196,9 +197,13 @@ Var<T, D> scatter_rows(const Var<T, D>& x, const Tensor<i64>& index, i64 n) {
   i64 cols = detail::Around(s, 0).inner;
   Tensor<T, D> y(s.with(0, n));
   backend::scatter_rows(D{}, x.value().data(), index.data(), index.size(), y.data(), n, cols, Into::assign);
-  return make_op("scatter_rows", y, [=, nx = x.node()](const Tensor<T, D>& gy) {
-    if (auto g = gradient_of(nx)) backend::gather_rows(D{}, gy.data(), index.data(), g.data(), index.size(), cols, g.into);
-  }, x);
+  return make_op(
+      "scatter_rows", y,
+      [=, nx = x.node()](const Tensor<T, D>& gy) {
+        if (auto g = gradient_of(nx))
+          backend::gather_rows(D{}, gy.data(), index.data(), g.data(), index.size(), cols, g.into);
+      },
+      x);
 }
 
 template <class T, class D>
@@ -215,8 +220,8 @@ Var<T, D> permute_patches(const Var<T, D>& x, const Tensor<i64>& order) {
     for (i64 p = 0; p < patches; ++p) {
       i64 o = order[b * patches + p];
       check(0 <= o && o < patches && !std::exchange(seen[static_cast<std::size_t>(o)], 1), "permute_patches", [&] {
-        return "order[" + std::to_string(b) + ", " + std::to_string(p) + "] is " + std::to_string(o) + ", x is " + s.str() +
-               "; need each of 0 to " + std::to_string(patches - 1) + " once in a row";
+        return "order[" + std::to_string(b) + ", " + std::to_string(p) + "] is " + std::to_string(o) + ", x is " +
+               s.str() + "; need each of 0 to " + std::to_string(patches - 1) + " once in a row";
       });
       index[b * patches + p] = b * patches + o;
     }

@@ -22,16 +22,22 @@ Var<T, D> row_dot(const Var<T, D>& a, const Var<T, D>& b) {
   Tensor<T, D> y({rows});
   backend::reduce_rows(D{}, math::Sum{}, math::Mul{}, y.data(), rows, cols, Into::assign, detail::dense(a.value()),
                        detail::dense(b.value()));
-  return make_op("row_dot", y, [=, na = a.node(), nb = b.node(), va = a.value(), vb = b.value()](const Tensor<T, D>& gy) {
-    backend::PerRow<T> dy{gy.data()};
-    if (auto g = gradient_of(na)) backend::map(D{}, math::Mul{}, g.data(), rows, cols, g.into, detail::dense(vb), dy);
-    if (auto g = gradient_of(nb)) backend::map(D{}, math::Mul{}, g.data(), rows, cols, g.into, detail::dense(va), dy);
-  }, a, b);
+  return make_op(
+      "row_dot", y,
+      [=, na = a.node(), nb = b.node(), va = a.value(), vb = b.value()](const Tensor<T, D>& gy) {
+        backend::PerRow<T> dy{gy.data()};
+        if (auto g = gradient_of(na))
+          backend::map(D{}, math::Mul{}, g.data(), rows, cols, g.into, detail::dense(vb), dy);
+        if (auto g = gradient_of(nb))
+          backend::map(D{}, math::Mul{}, g.data(), rows, cols, g.into, detail::dense(va), dy);
+      },
+      a, b);
 }
 
 template <class T, class D>
 Var<T, D> gathered_dot(const Var<T, D>& z, const Tensor<T, D>& bank, const Tensor<i64>& index) {
-  check(z.shape().rank() == 2 && bank.rank() == 2 && z.dim(1) == bank.dim(1) && index.rank() == 2 && index.dim(0) == z.dim(0),
+  check(z.shape().rank() == 2 && bank.rank() == 2 && z.dim(1) == bank.dim(1) && index.rank() == 2 &&
+            index.dim(0) == z.dim(0),
         "gathered_dot", [&] {
           return "z is " + z.shape().str() + ", bank is " + bank.shape().str() + ", index is " + index.shape().str() +
                  "; need z [B, D], bank [N, D], index [B, K]";

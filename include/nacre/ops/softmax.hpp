@@ -82,7 +82,8 @@ Var<T, D> cross_entropy(const Var<T, D>& logits, const Tensor<i64>& labels) {
   backend::reduce_rows(D{}, math::LogSumExp{}, backend::Identity{}, lse.data(), rows, cols, Into::assign,
                        detail::dense(logits.value()));
   double total = 0;
-  for (i64 r = 0; r < rows; ++r) total += static_cast<double>(lse[r]) - static_cast<double>(logits.value()[r * cols + labels[r]]);
+  for (i64 r = 0; r < rows; ++r)
+    total += static_cast<double>(lse[r]) - static_cast<double>(logits.value()[r * cols + labels[r]]);
   auto y = Tensor<T, D>::scalar(static_cast<T>(total / static_cast<double>(rows)));
   return make_op("cross_entropy", y, [=, nx = logits.node(), vx = logits.value()](const Tensor<T, D>& gy) {
     auto g = gradient_of(nx);

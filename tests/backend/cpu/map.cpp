@@ -16,7 +16,8 @@ template <class T>
 Tensor<T> mixed(i64 rows, i64 cols, Into into) {
   auto a = randn<T>({rows, cols}), b = randn<T>({cols}, 2), c = randn<T>({rows}, 3);
   auto y = Tensor<T>::full({rows, cols}, T(3));
-  backend::map(Cpu{}, Mix{}, y.data(), rows, cols, into, Dense<T>{a.data(), cols}, PerCol<T>{b.data()}, PerRow<T>{c.data()}, Scalar<T>{T(2)});
+  backend::map(Cpu{}, Mix{}, y.data(), rows, cols, into, Dense<T>{a.data(), cols}, PerCol<T>{b.data()},
+               PerRow<T>{c.data()}, Scalar<T>{T(2)});
   return y;
 }
 
@@ -55,7 +56,8 @@ TEST_CASE("an operand may be the result itself, and nothing is touched where the
   backend::map(Cpu{}, math::Square{}, y.data(), 1, 40, Into::assign, Dense<float>{y.data(), 40});
   CHECK(same_bits(y, Tensor<float>::full({40}, 9)));
   backend::map(Cpu{}, math::Square{}, static_cast<float*>(nullptr), 0, 5, Into::assign, Dense<float>{nullptr, 5});
-  backend::map(Cpu{}, math::Add{}, static_cast<float*>(nullptr), 5, 0, Into::add, Dense<float>{nullptr, 0}, PerRow<float>{nullptr});
+  backend::map(Cpu{}, math::Add{}, static_cast<float*>(nullptr), 5, 0, Into::add, Dense<float>{nullptr, 0},
+               PerRow<float>{nullptr});
 }
 
 TEST_CASE("bf16 is computed in float and rounded once") {

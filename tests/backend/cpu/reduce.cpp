@@ -64,14 +64,16 @@ TEST_CASE("a row's result does not depend on the rows around it") {
   auto x = randn<float>({50, 333});
   Tensor<float> all({50}), one({1});
   backend::reduce_rows(Cpu{}, math::Sum{}, Identity{}, all.data(), 50, 333, Into::assign, Dense<float>{x.data(), 333});
-  backend::reduce_rows(Cpu{}, math::Sum{}, Identity{}, one.data(), 1, 333, Into::assign, Dense<float>{x.data() + 49 * 333, 333});
+  backend::reduce_rows(Cpu{}, math::Sum{}, Identity{}, one.data(), 1, 333, Into::assign,
+                       Dense<float>{x.data() + 49 * 333, 333});
   CHECK(one[0] == all[49]);
 }
 
 TEST_CASE("f sees all operands, and an empty reduction is the neutral element") {
   auto a = randn({7, 20}), b = randn({7, 20}, 2);
   Tensor<double> y({7});
-  backend::reduce_rows(Cpu{}, math::Sum{}, math::Mul{}, y.data(), 7, 20, Into::assign, Dense<double>{a.data(), 20}, Dense<double>{b.data(), 20});
+  backend::reduce_rows(Cpu{}, math::Sum{}, math::Mul{}, y.data(), 7, 20, Into::assign, Dense<double>{a.data(), 20},
+                       Dense<double>{b.data(), 20});
   double s = 0;
   for (i64 i = 0; i < 20; ++i) s += a[20 + i] * b[20 + i];
   CHECK(y[1] == doctest::Approx(s));

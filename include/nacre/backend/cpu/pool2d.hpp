@@ -46,7 +46,8 @@ namespace detail {
 template <class Cells, class F>
 [[gnu::always_inline]] inline void each_cell(const Cells& cells, i64 begin, i64 end, const F& f) {
   for (i64 row = begin; row < end; ++row)  // n * oh + i
-    for (i64 j = 0; j < cells.ow(); ++j) f(row * cells.ow() + j, row / cells.oh(), cells.rows(row % cells.oh()), cells.cols(j));
+    for (i64 j = 0; j < cells.ow(); ++j)
+      f(row * cells.ow() + j, row / cells.oh(), cells.rows(row % cells.oh()), cells.cols(j));
 }
 
 template <class F>
@@ -136,15 +137,16 @@ void avg_pool2d_grad(Cpu, const Cells& cells, const T* gy, T* gx, Into into) {
     simd::run([&] {
       if (into == Into::assign)
         for (i64 i = first * image; i < last * image; ++i) gx[i] = 0;
-      detail::each_cell(cells, first * cells.oh(), last * cells.oh(), [&](i64 out, i64 n, PixelRange rows, PixelRange cols) {
-        const T* g = gy + out * w.c;
-        T count = static_cast<T>(cells.count((rows.end - rows.begin) * (cols.end - cols.begin)));
-        for (i64 h = rows.begin; h < rows.end; ++h)
-          for (i64 v = cols.begin; v < cols.end; ++v) {
-            T* p = gx + ((n * w.h + h) * w.w + v) * w.c;
-            detail::channels(w.c, [&](i64 c) { p[c] += g[c] / count; });
-          }
-      });
+      detail::each_cell(cells, first * cells.oh(), last * cells.oh(),
+                        [&](i64 out, i64 n, PixelRange rows, PixelRange cols) {
+                          const T* g = gy + out * w.c;
+                          T count = static_cast<T>(cells.count((rows.end - rows.begin) * (cols.end - cols.begin)));
+                          for (i64 h = rows.begin; h < rows.end; ++h)
+                            for (i64 v = cols.begin; v < cols.end; ++v) {
+                              T* p = gx + ((n * w.h + h) * w.w + v) * w.c;
+                              detail::channels(w.c, [&](i64 c) { p[c] += g[c] / count; });
+                            }
+                        });
     });
   });
 }

@@ -41,13 +41,15 @@ void each_row(i64 rows, i64 cols, const F& f) {
 
 template <class T>
 void copy_rows(Cpu, const T* x, i64 x_stride, T* y, i64 y_stride, i64 rows, i64 cols, Into into) {
-  detail::each_row(rows, cols, [=](i64 r) { detail::move_row(x + r * x_stride, y + r * y_stride, cols, into == Into::add); });
+  detail::each_row(rows, cols,
+                   [=](i64 r) { detail::move_row(x + r * x_stride, y + r * y_stride, cols, into == Into::add); });
 }
 
 // x: [.., cols], y: [n, cols]
 template <class T>
 void gather_rows(Cpu, const T* x, const i64* index, T* y, i64 n, i64 cols, Into into) {
-  detail::each_row(n, cols, [=](i64 i) { detail::move_row(x + index[i] * cols, y + i * cols, cols, into == Into::add); });
+  detail::each_row(n, cols,
+                   [=](i64 i) { detail::move_row(x + index[i] * cols, y + i * cols, cols, into == Into::add); });
 }
 
 // x: [n, cols], y: [rows, cols]

@@ -84,10 +84,11 @@ void gathered_sum(Cpu, const T* gy, const T* bank, const i64* index, T* gz, i64 
         i64 i = 0;
         for (; i + 4 <= k; i += 4) {
           detail::prefetch_rows(bank, at, i + 8, k, dim);
-          const T *g = gy + b * k + i, *r0 = bank + at[i] * dim, *r1 = bank + at[i + 1] * dim, *r2 = bank + at[i + 2] * dim,
-                  *r3 = bank + at[i + 3] * dim;
+          const T *g = gy + b * k + i, *r0 = bank + at[i] * dim, *r1 = bank + at[i + 1] * dim,
+                  *r2 = bank + at[i + 2] * dim, *r3 = bank + at[i + 3] * dim;
 #pragma GCC ivdep
-          for (i64 d = 0; d < dim; ++d) sum[d] = (((sum[d] + g[0] * r0[d]) + g[1] * r1[d]) + g[2] * r2[d]) + g[3] * r3[d];
+          for (i64 d = 0; d < dim; ++d)
+            sum[d] = (((sum[d] + g[0] * r0[d]) + g[1] * r1[d]) + g[2] * r2[d]) + g[3] * r3[d];
         }
         for (; i < k; ++i)
           for (i64 d = 0; d < dim; ++d) sum[d] += gy[b * k + i] * bank[at[i] * dim + d];
