@@ -280,8 +280,8 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     Scratch<T> source(Patch<T>::size(g, blocks) + wide);  // the last vector may run over
     Scratch<Segment> runs(win.taps() + 1), lines(blocks.images * blocks.rows);
     // Both operands are packed where that pays: gy [o tile, pixels, rows], x [pixels, panel].
-    const bool packs = o_count >= 64;
-    const bool packs_right = packs && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
+    const bool packs = o_count >= 32;
+    const bool packs_right = o_count >= 64 && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
     const i64 most = blocks.images * blocks.rows * g.cols;
     Scratch<T> left_packed(packs ? ceil_div(o_count, kern.rows) * kern.rows * most : 0);
     Scratch<T> right_packed(packs_right ? wide * most : 0);

@@ -33,7 +33,10 @@ void fetch_to_write(const T* p, i64 n) {
 template <i64 width, class T>
 void copy_rows(const T* b, i64 ldb, i64 k, T* out) {
   simd::run([=] {
-    for (i64 r = 0; r < k; ++r) __builtin_memcpy(out + r * width, b + r * ldb, width * sizeof(T));
+    for (i64 r = 0; r < k; ++r) {
+      fetch(b + (r + 12) * ldb, width);
+      __builtin_memcpy(out + r * width, b + r * ldb, width * sizeof(T));
+    }
   });
 }
 
