@@ -25,7 +25,7 @@ TEST_CASE("the instruction set can be lowered and never raised above the process
   }
 }
 
-TEST_CASE_TEMPLATE("a loop run for any instruction set has the same bits, without contraction to FMA", T, float, double) {
+TEST_CASE_TEMPLATE("a loop has the same bits on any instruction set: no contraction to FMA", T, float, double) {
   IsaGuard guard;
   const i64 n = 1003;
   std::vector<T> x(n), y(n), first;
