@@ -20,7 +20,7 @@ namespace nacre::eval {
 struct LinearOptions {
   i64 epochs = 20;
   i64 batch = 256;
-  double lr = 0.01;
+  double lr = 0;  // at the start; 0: 24 / D, at most 0.1, since the curvature of the loss grows with D
   double momentum = 0.9;
   double weight_decay = 5e-4;  // not on b
   Key key{};
@@ -120,13 +120,14 @@ LinearResult linear_probe(const Tensor<T>& train, const Tensor<i64>& train_label
     return "train is " + train.shape().str() + ", test is " + test.shape().str() + ", channels " +
            std::to_string(channels) + "; need rows of one size, a multiple of the channels";
   });
-  check(options.epochs >= 1 && options.batch >= 1 && options.lr > 0, "linear_probe",
-        [] { return std::string("epochs, batch and lr must be positive"); });
+  check(options.epochs >= 1 && options.batch >= 1 && options.lr >= 0, "linear_probe",
+        [] { return std::string("epochs and batch must be positive, lr not negative"); });
   i64 classes = class_count(train_labels, n, "linear_probe");
   class_count(test_labels, count, "linear_probe");
 
   detail::Standardize s = detail::statistics(train, channels);
   i64 batch = std::min(options.batch, n), steps = options.epochs * ((n + batch - 1) / batch), step = 0, right = 0;
+  double base = options.lr > 0 ? options.lr : std::min(0.1, 24 / static_cast<double>(d));
   detail::LinearModel model(classes, d, batch);
   Tensor<float> x({batch, d});
   std::vector<i64> rows(static_cast<std::size_t>(batch)), y(rows);
@@ -141,8 +142,8 @@ LinearResult linear_probe(const Tensor<T>& train, const Tensor<i64>& train_label
         y[static_cast<std::size_t>(r)] = train_labels[row];
       }
       detail::standardize_rows(train, s, rows.data(), size, x.data());
-      double lr = options.lr * .5 *
-                  (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
+      double lr =
+          base * .5 * (1 + std::cos(3.14159265358979323846 * static_cast<double>(step) / static_cast<double>(steps)));
       right += model.step(x.data(), y.data(), size, lr, options);
     }
   }

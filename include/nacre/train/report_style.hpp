@@ -50,9 +50,9 @@ img{display:block;max-width:100%;height:auto;image-rendering:pixelated;border-ra
 .wrong img{outline:2.5px dashed var(--bad);outline-offset:-.5px}.scroll{overflow-x:auto;margin-top:1.1rem}
 table{border-collapse:collapse;font-size:.88rem;font-variant-numeric:tabular-nums}td,th{text-align:left;
 padding:.32rem 1.4rem .32rem 0;border-bottom:1px solid var(--line);vertical-align:top;font-weight:400;
-overflow-wrap:anywhere}thead th{font-weight:600}tbody th{color:var(--soft);white-space:nowrap}
+overflow-wrap:break-word}thead th{font-weight:600}tbody th{color:var(--soft);white-space:nowrap}
 .differs td{color:var(--mark);font-weight:600}
-td.big{font:500 1.15rem/1.3 "Iowan Old Style","Palatino Linotype",Palatino,Georgia,serif;
+td.big{min-width:8rem;font:500 1.15rem/1.3 "Iowan Old Style","Palatino Linotype",Palatino,Georgia,serif;
 font-variant-numeric:tabular-nums}thead th{vertical-align:bottom}
 .sub{display:block;font:400 .78rem/1.35 system-ui,-apple-system,"Segoe UI",Roboto,sans-serif;color:var(--soft)}
 footer{margin-top:3.5rem;font-size:.8rem;color:var(--soft)}@media(max-width:560px){h1{font-size:1.8rem}
