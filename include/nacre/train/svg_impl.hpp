@@ -180,7 +180,16 @@ NACRE_INLINE std::string render(const LineChart& chart) {
     if (m.at < ry.low || m.at > ry.high) continue;
     double y = py(m.at), text = y - 4 < std::max(used + 12, top - 2) ? y + 11 : y - 4;
     used = text;
-    s += line(left, y, width - right, y, "mark") + words(width - right, text, "end", m.text, "marktext");
+    s += line(left, y, width - right, y, "mark");
+    bool crossed[2] = {};  // by a curve, at the left and at the right end
+    for (const Line& l : lines)
+      for (std::size_t i = 0; i < l.y.size(); ++i)
+        if (std::fabs(py(l.y[i]) - (text - 4)) < 9) {
+          crossed[0] = crossed[0] || px(l.x[i]) < left + 110;
+          crossed[1] = crossed[1] || px(l.x[i]) > width - right - 110;
+        }
+    bool at_left = crossed[1] && !crossed[0];
+    s += words(at_left ? left + 4 : width - right, text, at_left ? "start" : "end", m.text, "marktext");
   }
   return s + "</svg>";
 }
