@@ -21,7 +21,7 @@ namespace nacre::models {
 struct EncoderFile {
   data::Normalization normalization;
   i64 image_size = 0;
-  std::vector<std::string> unused;  // read: tensors that an encoder has no place for, "fc.weight"
+  std::vector<std::string> unused = {};  // read: tensors that an encoder has no place for, "fc.weight"
 };
 
 namespace detail {
