@@ -5,7 +5,8 @@
 //   loss = losses::pirl(image, patches, bank)       after the step: bank row <- moving average of the image's row
 //
 // The encoder runs on the images, then on all patches at once. Heads are dropped after training. lambda = 0 is
-// NPID (Wu et al., 2018): the patch branch is not run at all.
+// NPID (Wu et al., 2018): the patch branch is not run at all. Any module with `features()` that turns pictures
+// [N, H, W, C] into rows [N, features()] may be the encoder (examples/05_my_backbone.cpp).
 // Misra & van der Maaten, 2020. Tested in tests/methods/pirl.cpp.
 #pragma once
 
@@ -20,7 +21,7 @@
 namespace nacre::methods {
 
 struct PirlOptions : losses::PirlOptions {
-  models::ResNetOptions encoder;
+  models::ResNetOptions encoder; // unused with an encoder of one's own
   i64 dim = 128;                 // of the embedding
   i64 negatives = 4096;          // rows of the bank a sample is pushed from
   bool shared_negatives = false; // one set for the whole batch
@@ -28,10 +29,10 @@ struct PirlOptions : losses::PirlOptions {
   double bank_momentum = 0.5;    // weight of a row's past
 };
 
-template <class T>
+template <class T, class Encoder = models::ResNet<T>>
 struct Pirl {
   PirlOptions options;
-  models::ResNet<T> encoder;
+  Encoder encoder;
   models::ImageHead<T> head_image;
   models::JigsawHead<T> head_jigsaw;
   MemoryBank<T> bank;
@@ -42,8 +43,9 @@ struct Pirl {
   };
 
   // bank_rows: the number of training images. The bank starts with random rows; see encode_bank.
-  Pirl(const PirlOptions& o, i64 bank_rows, Key key)
-      : options(o), encoder(o.encoder, key.fold("encoder")),
+  Pirl(const PirlOptions& o, i64 bank_rows, Key key) : Pirl(o, Encoder(o.encoder, key.fold("encoder")), bank_rows, key) {}
+  Pirl(const PirlOptions& o, Encoder own, i64 bank_rows, Key key)
+      : options(o), encoder(std::move(own)),
         head_image(encoder.features(), o.dim, o.mlp_head, key.fold("head_image")),
         head_jigsaw(encoder.features(), o.dim, 9, key.fold("head_jigsaw")),
         bank(bank_rows, o.dim, key, o.bank_momentum) {}
@@ -90,11 +92,11 @@ struct Pirl {
 };
 
 // Fills the bank with the embeddings of the untrained encoder: one forward pass over the images, unaugmented,
-// with batch statistics. image(begin, end) -> [end - begin, S, S, C]. Ours, not the paper's: on a short budget it
-// decides the result (README, learning curves).
-template <class T, class F>
-void encode_bank(Pirl<T>& pirl, F&& image, i64 chunk = 256) {
-  Pirl<T> untrained = pirl;  // running statistics of the original stay as they are
+// with batch statistics. image(begin, end) -> [end - begin, S, S, C]. Ours, not the paper's: with random rows a
+// short run spends its budget on learning to match noise.
+template <class T, class Encoder, class F>
+void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
+  Pirl<T, Encoder> untrained = pirl;  // running statistics of the original stay as they are
   i64 n = pirl.bank.size();
   for (i64 begin = 0; begin < n;) {
     i64 end = begin + chunk;
