@@ -89,15 +89,14 @@ inline void read_channels(const io::SafeTensors& file, const char* key, bool pos
   if (found == file.metadata().end()) return;
   std::string name = file.file_name() + ": metadata '" + key + "'";
   io::json::Value v = io::json::parse(found->second, name);
-  check<DataError>(v.kind == io::json::Kind::array && v.items.size() == 3, "load_encoder",
-                   [&] { return name + " is " + io::json::printable(found->second) + "; need three numbers"; });
-  for (std::size_t i = 0; i < 3; ++i) {
-    double x = v.items[i].as_double();
-    check<DataError>(std::abs(x) < 1e6 && (!positive || x > 1e-6), "load_encoder", [&] {
-      return name + " is " + io::json::printable(found->second) + ", which pictures cannot have";
-    });
-    into[i] = static_cast<float>(x);
-  }
+  bool ok = v.kind == io::json::Kind::array && v.items.size() == 3;
+  for (const auto& x : v.items)  // what pictures can have
+    ok = ok && x.kind == io::json::Kind::number && std::abs(x.number) < 1e6 && (!positive || x.number > 1e-6);
+  check<DataError>(ok, "load_encoder", [&] {
+    return name + " is " + io::json::printable(found->second) + "; need three " + (positive ? "positive " : "") +
+           "numbers";
+  });
+  for (std::size_t i = 0; i < 3; ++i) into[i] = static_cast<float>(v.items[i].number);
 }
 
 }  // namespace detail
