@@ -1,6 +1,7 @@
 // A whole PIRL training: Fashion-MNIST in, an encoder and its score out. Every piece is a header of its own.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/03_pirl.cpp -ltbb -lz -o pirl && ./pirl [EPOCHS]
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/03_pirl.cpp -ltbb -lz -o pirl
+//   ./pirl [EPOCHS]
 #include <nacre/data/idx.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/eval/probe.hpp>
@@ -32,25 +33,27 @@ int main(int argc, char** argv) {
   options.encoder = {.depth = 18, .width = 16, .stem = nc::models::Stem::cifar, .in_channels = 1};
   options.temperature = 0.1;
   nc::methods::Pirl<float> pirl(options, images.size(), key);
-  nc::methods::encode_bank(pirl, pictures(images));                          // rows = embeddings of the untrained encoder
+  nc::methods::encode_bank(pirl, pictures(images));                          // rows: what the untrained encoder says
   auto score = [&] {
-    return nc::eval::probe(pirl.encoder, pictures(images), images.labels, pictures(test), test.labels, {.all_stages = false}).knn;
+    nc::eval::ProbeOptions last{.all_stages = false};
+    return nc::eval::probe(pirl.encoder, pictures(images), images.labels, pictures(test), test.labels, last).knn;
   };
   std::printf("kNN of the untrained encoder: %.1f %%\n", score());
 
   // Views: an augmented picture, and nine shuffled patches of another crop of it.
-  auto views = nc::pretext::jigsaw_views({.image = size, .augment = nc::data::gentle(), .patch_color = nc::data::gentle().color});
+  nc::data::Augment gentle = nc::data::gentle();
+  auto views = nc::pretext::jigsaw_views({.image = size, .augment = gentle, .patch_color = gentle.color});
   nc::Loader loader(images, views, {.batch = 128, .epochs = epochs, .normalization = norm}, key);
   nc::optim::Sgd<float> sgd(pirl, {.momentum = 0.9, .weight_decay = 5e-4});
 
-  for (nc::Batch& batch : loader) {                                          // image [B, S, S, C], patches [B, 9, P, P, C]
+  for (nc::Batch& batch : loader) {                                          // image, patches, index
     nc::Tape tape(nc::Mode::train, key.fold(static_cast<nc::u64>(batch.step)));
-    auto rows = pirl(tape, batch.image, batch.patches);                      // unit rows [B, 128], twice
+    auto rows = pirl(tape, batch.image, batch.patches);                    // [B, S, S, C], [B, 9, P, P, C] -> [B, 128]
     auto negatives = nc::draw_negatives(batch.index, pirl.bank.size(), {.count = 4096}, tape.next_key());
     auto terms = nc::losses::pirl(rows.image, rows.patches, pirl.bank.rows(), batch.index, negatives, options);
     nc::backward(terms.loss);
     sgd.step(nc::optim::cosine(0.06, batch.step, loader.steps()));
-    pirl.bank.update(batch.index, rows.image.value());                       // after the loss, from the image branch only
+    pirl.bank.update(batch.index, rows.image.value());                       // after the loss, by the image branch
     if ((batch.step + 1) % loader.steps_per_epoch() == 0)
       std::printf("epoch %lld: loss %.3f\n", static_cast<long long>(batch.epoch + 1), terms.loss.item());
   }

@@ -5,7 +5,8 @@
 // Two views of a thing should agree number by number, and the numbers should not repeat one another: the loss of
 // Barlow Twins (Zbontar et al., 2021). It is not in the library; no file of the library is touched.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/04_my_loss.cpp -ltbb -o loss && ./loss
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/04_my_loss.cpp -ltbb -o loss
+//   ./loss
 #include <nacre/autograd/gradcheck.hpp>
 #include <nacre/eigen.hpp>
 #include <nacre/models/mlp.hpp>
@@ -47,7 +48,7 @@ int main() {
   nc::Key key{.seed = 1};
 
   auto f = [](const std::vector<nc::Var<double>>& v) { return cross_correlation(v[0], v[1], 0.05); };
-  nc::GradReport report = nc::gradcheck(f, {noise<double>({6, 4}, key.fold("a")), noise<double>({6, 4}, key.fold("b"))});
+  auto report = nc::gradcheck(f, {noise<double>({6, 4}, key.fold("a")), noise<double>({6, 4}, key.fold("b"))});
   std::printf("gradient against finite differences: relative error %.1e\n\n", report.worst);
   if (!report.ok()) return std::printf("wrong: %s\n", report.str().c_str()), 1;
 

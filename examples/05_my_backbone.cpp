@@ -1,7 +1,7 @@
 // A backbone of one's own, trained by PIRL. Three things make a struct an encoder: a call, features(), visit.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/05_my_backbone.cpp -ltbb -lz -o backbone
-//   ./backbone
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/05_my_backbone.cpp -ltbb -lz -o tiny
+//   ./tiny
 #include <nacre/data/idx.hpp>
 #include <nacre/eval/knn.hpp>
 #include <nacre/methods/pirl.hpp>
@@ -74,12 +74,13 @@ int main() {
   nc::train::Trainer trainer(pirl, sgd, {.lr = 0.03, .steps = loader.steps()}, key);
 
   double sum = 0;
+  const i64 often = 4 * loader.steps_per_epoch();
   for (nc::Batch& batch : loader) {
     sum += trainer.step(batch);
-    if (i64 steps = 4 * loader.steps_per_epoch(); (batch.step + 1) % steps == 0) {
-      std::printf("epochs to %2lld: mean loss %.3f\n", static_cast<long long>(batch.epoch + 1), sum / static_cast<double>(steps));
-      sum = 0;
-    }
+    if ((batch.step + 1) % often != 0) continue;
+    std::printf("epochs to %2lld: mean loss %.3f\n", static_cast<long long>(batch.epoch + 1),
+                sum / static_cast<double>(often));
+    sum = 0;
   }
   std::printf("kNN, trained:   %.1f %%\n", score());
 }

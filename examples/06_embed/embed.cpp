@@ -34,8 +34,8 @@ int main(int argc, char** argv) {
       nc::Tensor<nc::u8> image = with_channels(nc::data::read_image(path), encoder.options().in_channels);
       auto one = nc::data::make_images(image.reshape({1, image.dim(0), image.dim(1), image.dim(2)}));
       nc::Tensor<float> row = encoder.embed(nc::data::evaluation_batch(one, 0, 1, size, norm));
-      std::printf("%s: %lld numbers, %.4f %.4f %.4f %.4f ...\n", path, static_cast<long long>(row.size()), row[0], row[1],
-                  row[2], row[3]);
+      std::printf("%s: %lld numbers, %.4f %.4f %.4f ...\n", path, static_cast<long long>(row.size()), row[0], row[1],
+                  row[2]);
       return nc::eval::unit_rows(row);
     };
     nc::Tensor<float> a = embed(argv[2]);

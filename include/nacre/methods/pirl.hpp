@@ -43,7 +43,8 @@ struct Pirl {
   };
 
   // bank_rows: the number of training images. The bank starts with random rows; see encode_bank.
-  Pirl(const PirlOptions& o, i64 bank_rows, Key key) : Pirl(o, Encoder(o.encoder, key.fold("encoder")), bank_rows, key) {}
+  Pirl(const PirlOptions& o, i64 bank_rows, Key key)
+      : Pirl(o, Encoder(o.encoder, key.fold("encoder")), bank_rows, key) {}
   Pirl(const PirlOptions& o, Encoder own, i64 bank_rows, Key key)
       : options(o), encoder(std::move(own)),
         head_image(encoder.features(), o.dim, o.mlp_head, key.fold("head_image")),
@@ -69,7 +70,8 @@ struct Pirl {
     Output out = (*this)(tape, batch.image, batch.patches);
     newest_ = out.image.value();
     newest_patches_ = options.lambda > 0 ? out.patches.value() : Tensor<T>();
-    NegativesOptions draw{.count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
+    NegativesOptions draw{
+        .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
     Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
     return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
   }
