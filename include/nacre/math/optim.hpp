@@ -16,7 +16,8 @@ struct SgdStep {  // the new w, from the new v
   double lr, momentum, decay;
   bool nesterov;
   template <class A> NACRE_HD A operator()(A w, A v, A g) const {
-    return w - A(lr) * (nesterov ? g + A(decay) * w + A(momentum) * v : v);
+    A ahead = g + A(decay) * w + A(momentum) * v;  // computed in either case: a choice vectorises, a branch does not
+    return w - A(lr) * (nesterov ? ahead : v);
   }
 };
 
