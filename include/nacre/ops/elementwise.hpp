@@ -66,7 +66,7 @@ void with_view(Meet m, const Tensor<T, D>& b, i64 cols, K&& k) {
 // y = f(a, b) for a functor of two arguments. The gradient of a repeated b is summed over what it was repeated for.
 template <class F, class T, class D>
 Var<T, D> binary(const F& f, const Var<T, D>& a, const Var<T, D>& b) {
-  using backend::Dense, backend::PerCol, backend::PerRow, backend::Scalar, backend::map;
+  using backend::Dense, backend::map;
   detail::Meet m = detail::meet(F::name, a.shape(), b.shape());
   i64 rows = a.shape().rows(), cols = a.shape().cols();
   Tensor<T, D> y(a.shape());
@@ -85,13 +85,14 @@ Var<T, D> binary(const F& f, const Var<T, D>& a, const Var<T, D>& b) {
       });
     auto g = gradient_of(nb);
     if (!g) return;
-    detail::GradB<F> grad{f};
-    if (m == detail::Meet::same) map(D{}, grad, g.data(), rows, cols, g.into, da, Dense<T>{vb.data(), cols}, dy);
-    else if (m == detail::Meet::per_col)
-      backend::reduce_cols(D{}, math::Sum{}, grad, g.data(), rows, cols, g.into, da, PerCol<T>{vb.data()}, dy);
-    else if (m == detail::Meet::per_row)
-      backend::reduce_rows(D{}, math::Sum{}, grad, g.data(), rows, cols, g.into, da, PerRow<T>{vb.data()}, dy);
-    else backend::reduce_all(D{}, math::Sum{}, grad, g.data(), rows * cols, g.into, da, Scalar<T>{vb[0]}, dy);
+    math::GradB<F> grad{f};
+    if (m == detail::Meet::same) return map(D{}, grad, g.data(), rows, cols, g.into, da, Dense<T>{vb.data(), cols}, dy);
+    Tensor<T, D> each({rows, cols});  // before the sum over what b was repeated for
+    detail::with_view(m, vb, cols, [&](auto view) { map(D{}, grad, each.data(), rows, cols, Into::assign, da, view, dy); });
+    backend::Identity id;
+    if (m == detail::Meet::per_col) backend::reduce_cols(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
+    else if (m == detail::Meet::per_row) backend::reduce_rows(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
+    else backend::reduce_all(D{}, math::Sum{}, id, g.data(), rows * cols, g.into, detail::dense(each));
   }, a, b);
 }
 
