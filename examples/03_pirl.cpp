@@ -46,9 +46,9 @@ int main(int argc, char** argv) {
   nc::Loader loader(images, views, {.batch = 128, .epochs = epochs, .normalization = norm}, key);
   nc::optim::Sgd<float> sgd(pirl, {.momentum = 0.9, .weight_decay = 5e-4});
 
-  for (nc::Batch& batch : loader) {                                          // image, patches, index
+  for (nc::Batch& batch : loader) {                                          // image [B,S,S,C], patches [B,9,P,P,C]
     nc::Tape tape(nc::Mode::train, key.fold(static_cast<nc::u64>(batch.step)));
-    auto rows = pirl(tape, batch.image, batch.patches);                    // [B, S, S, C], [B, 9, P, P, C] -> [B, 128]
+    auto rows = pirl(tape, batch.image, batch.patches);                      // unit rows [B, 128], twice
     auto negatives = nc::draw_negatives(batch.index, pirl.bank.size(), {.count = 4096}, tape.next_key());
     auto terms = nc::losses::pirl(rows.image, rows.patches, pirl.bank.rows(), batch.index, negatives, options);
     nc::backward(terms.loss);
