@@ -1,0 +1,316 @@
+#include <nacre/methods/pirl.hpp>
+
+#include "../helpers.hpp"
+
+#include <array>
+
+using namespace nacre;
+using losses::NceForm;
+using methods::Pirl;
+using methods::PirlOptions;
+
+namespace {
+
+constexpr i64 samples = 3, rows_of_bank = 9;
+
+PirlOptions small() {
+  PirlOptions o;
+  o.encoder = {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1};
+  o.dim = 6;
+  o.temperature = 0.3;
+  return o;
+}
+
+struct Input {
+  Tensor<double> images = test::randn({samples, 8, 8, 1}, 1), patches = test::randn({samples, 9, 4, 4, 1}, 2);
+  Tensor<i64> index = Tensor<i64>::of({samples}, {4, 0, 7});
+};
+
+// Parameters, then states, one after the other.
+template <class M>
+std::vector<double> numbers(const M& module, bool parameters, bool states) {
+  std::vector<double> all;
+  auto add = [&](const std::string&, const auto& leaf) {
+    for (auto v : leaf.value().span()) all.push_back(static_cast<double>(v));
+  };
+  if (parameters) nn::for_each_parameter(module, add);
+  if (states) nn::for_each_state(module, add);
+  return all;
+}
+
+// Sampled scores of z [B, d] against bank rows, as the loss should see them, computed on its own.
+double info_nce_of(const Tensor<double>& z, const Tensor<double>& bank, const Tensor<i64>& index,
+                   const Tensor<i64>& negatives, double temperature, bool exclude_self) {
+  i64 d = z.dim(1), k = negatives.rank() == 1 ? negatives.size() : negatives.dim(1);
+  auto score = [&](i64 b, i64 row) {
+    double s = 0;
+    for (i64 i = 0; i < d; ++i) s += z[b * d + i] * bank[row * d + i];
+    return std::exp(s / temperature);
+  };
+  double loss = 0;
+  for (i64 b = 0; b < z.dim(0); ++b) {
+    double own = score(b, index[b]), others = 0;
+    for (i64 j = 0; j < k; ++j) {
+      i64 row = negatives[negatives.rank() == 1 ? j : b * k + j];
+      if (!exclude_self || row != index[b]) others += score(b, row);
+    }
+    loss -= std::log(own / (own + others)) / static_cast<double>(z.dim(0));
+  }
+  return loss;
+}
+
+}  // namespace
+
+TEST_CASE("every gradient of the whole loss agrees with finite differences, and the check can fail") {
+  struct Variant {
+    const char* name;
+    NceForm form;
+    bool shared, mlp;
+  };
+  for (Variant v : {Variant{"info_nce, shared negatives, mlp head", NceForm::info_nce, true, true},
+                    {"nce_paper", NceForm::nce_paper, false, false},
+                    {"nce_constant", NceForm::nce_constant, false, false}}) {
+    CAPTURE(v.name);
+    PirlOptions o = small();
+    o.form = v.form;
+    o.lambda = 0.4;
+    o.mlp_head = v.mlp;
+    Pirl<double> pirl(o, rows_of_bank, Key{3});
+    Input in;
+    Tensor<i64> negatives = draw_negatives(in.index, rows_of_bank, {.count = 5, .shared = v.shared}, Key{4});
+    pirl.z.value()[0] = 12;
+    auto loss = [&](Tape& tape) {
+      auto out = pirl(tape, in.images, in.patches);
+      return losses::pirl(out.image, out.patches, pirl.bank.rows(), in.index, negatives, o, pirl.z.value()[0]).loss;
+    };
+    auto value = [&] {
+      Tape tape(Mode::train, {}, Record::no);
+      return loss(tape).item();
+    };
+    // Slope along one random direction per parameter: analytic, with step i of the tape broken, and numeric.
+    std::vector<Tensor<double>> directions;
+    nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+      directions.push_back(test::randn(p.shape(), 100 + directions.size()));
+    });
+    std::size_t steps = 0;
+    auto analytic = [&](std::size_t broken) {
+      Tape tape;
+      Var<double> l = loss(tape);
+      steps = tape.size();
+      tape.break_step(broken);
+      backward(l);
+      std::vector<double> slopes;
+      nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+        double s = 0;
+        const Tensor<double>& u = directions[slopes.size()];
+        REQUIRE(p.node()->has_grad);
+        for (i64 i = 0; i < u.size(); ++i) s += u[i] * p.node()->grad[i];
+        slopes.push_back(s);
+        p.node()->has_grad = false;
+      });
+      return slopes;
+    };
+    // Long moves cross kinks of the relus, short ones round: one of the lengths must agree.
+    std::vector<std::array<double, 4>> numeric;
+    nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+      const Tensor<double>& u = directions[numeric.size()];
+      Tensor<double> start = p.value().clone();
+      std::array<double, 4> slopes{};
+      double h = 1e-4;
+      for (double& slope : slopes) {
+        for (auto [k, c] : {std::pair{1, 45.0}, {2, -9.0}, {3, 1.0}})
+          for (int sign : {1, -1}) {
+            for (i64 i = 0; i < u.size(); ++i) p.value()[i] = start[i] + sign * k * h * u[i];
+            slope += sign * c * value() / (60 * h);
+          }
+        h /= 10;
+      }
+      p.value().copy_from(start);
+      numeric.push_back(slopes);
+    });
+    auto error = [&](const std::vector<double>& slopes) {
+      double worst = 0;
+      for (std::size_t i = 0; i < slopes.size(); ++i) {
+        double nearest = 1e9;
+        for (double n : numeric[i]) nearest = std::min(nearest, std::abs(slopes[i] - n) / std::max(std::abs(n), 0.01));
+        worst = std::max(worst, nearest);
+      }
+      return worst;
+    };
+    double right = error(analytic(static_cast<std::size_t>(-1)));
+    CHECK(right < 1e-6);
+    for (std::size_t i = 0; i < steps; ++i) CHECK_MESSAGE(error(analytic(i)) > 1e-4, "broken step " << i << " unseen");
+  }
+}
+
+TEST_CASE("the order of the patches enters through the concatenation alone") {
+  Pirl<double> pirl(small(), rows_of_bank, Key{3});
+  Input in;
+  auto embed = [&](const Tensor<double>& patches) {
+    Tape tape;
+    return pirl(tape, in.images, patches).patches.value();
+  };
+  Tensor<double>& w = pirl.head_jigsaw.jigsaw.weight.value();
+  Tensor<double> before = embed(in.patches), moved(in.patches.shape()), weight = w.clone();
+  const i64 order[9] = {4, 2, 8, 0, 1, 7, 3, 6, 5}, pixels = 16, d = 6;
+  for (i64 b = 0; b < samples; ++b)
+    for (i64 p = 0; p < 9; ++p)
+      for (i64 i = 0; i < pixels; ++i) moved[(b * 9 + p) * pixels + i] = in.patches[(b * 9 + order[p]) * pixels + i];
+  CHECK(test::difference(embed(moved), before) > 1e-3);
+  for (i64 o = 0; o < d; ++o)
+    for (i64 p = 0; p < 9; ++p)
+      for (i64 i = 0; i < d; ++i) w[(o * 9 + p) * d + i] = weight[(o * 9 + order[p]) * d + i];
+  CHECK(test::difference(embed(moved), before) < 1e-12);
+}
+
+TEST_CASE("the encoder sees the images first and then all patches at once") {
+  Pirl<double> pirl(small(), rows_of_bank, Key{3}), by_hand = pirl;
+  Input in;
+  Tape tape;
+  pirl(tape, in.images, in.patches);
+  by_hand.encoder(constant(tape, in.images));
+  by_hand.encoder(constant(tape, in.patches.reshape({samples * 9, 4, 4, 1})));
+  CHECK(numbers(pirl, false, true) == numbers(by_hand, false, true));
+}
+
+TEST_CASE("lambda 0 runs no patch branch, and lambda 1 trains on the patches alone") {
+  PirlOptions o = small();
+  o.lambda = 0;
+  Pirl<double> npid(o, rows_of_bank, Key{3}), images_only = npid;
+  Input in;
+  Tape tape, other;
+  auto out = npid(tape, in.images, {});
+  CHECK(!out.patches.node());
+  images_only.encoder(constant(other, in.images));
+  CHECK(numbers(npid, false, true) == numbers(images_only, false, true));
+  Tensor<i64> negatives = draw_negatives(in.index, rows_of_bank, {.count = 5}, Key{4});
+  auto terms = losses::pirl(out.image, out.patches, npid.bank.rows(), in.index, negatives, o);
+  CHECK(!terms.patches.node());
+  CHECK(terms.loss.item() == terms.image.item());
+  backward(terms.loss);
+  nn::for_each_parameter(npid.head_jigsaw, [](const std::string&, auto& p) { CHECK(!p.node()->has_grad); });
+  nn::for_each_parameter(npid.encoder, [](const std::string&, auto& p) { CHECK(p.node()->has_grad); });
+
+  o.lambda = 1;
+  Pirl<double> only(o, rows_of_bank, Key{3});
+  Tape third;
+  auto both = only(third, in.images, in.patches);
+  auto one = losses::pirl(both.image, both.patches, only.bank.rows(), in.index, negatives, o);
+  CHECK(one.loss.item() == doctest::Approx(one.patches.item()).epsilon(1e-15));
+  backward(one.loss);
+  for (double g : only.head_image.out.weight.node()->grad.span()) CHECK(g == 0);
+}
+
+TEST_CASE("encode_bank fills the bank with the untrained encoder's rows and changes nothing else") {
+  Pirl<double> pirl(small(), rows_of_bank, Key{3});
+  std::vector<double> weights = numbers(pirl, true, false), statistics = numbers(pirl.encoder, false, true);
+  Tensor<double> images = test::randn({rows_of_bank, 8, 8, 1}, 5);
+  std::vector<i64> sizes;
+  auto part = [&](i64 begin, i64 end) {
+    sizes.push_back(end - begin);
+    return images.rows(begin, end);
+  };
+  methods::encode_bank(pirl, part, 4);
+  CHECK(sizes == std::vector<i64>{4, 5});  // not 4, 4, 1: the statistics of a batch of one would be noise
+  CHECK(numbers(pirl, true, false) == weights);
+  CHECK(numbers(pirl.encoder, false, true) == statistics);
+  Pirl<double> copy = pirl;
+  for (auto [begin, end] : {std::pair{0, 4}, {4, 9}}) {
+    Tape tape;
+    CHECK(test::difference(pirl.bank.rows().rows(begin, end),
+                           copy.embed_image(constant(tape, images.rows(begin, end))).value()) < 1e-14);
+  }
+}
+
+TEST_CASE("a step draws negatives from the tape's key, keeps its rows, and after_step moves the bank by them") {
+  for (bool shared : {false, true})
+    for (bool exclude : {false, true}) {
+      CAPTURE(shared);
+      CAPTURE(exclude);
+      PirlOptions o = small();
+      o.shared_negatives = shared;
+      o.exclude_self = exclude;
+      o.negatives = rows_of_bank - 1;
+      Pirl<float> pirl(o, rows_of_bank, Key{3});
+      Input in;
+      Batch batch;
+      batch.image = test::converted<float>(in.images);
+      batch.patches = test::converted<float>(in.patches);
+      batch.index = in.index;
+      Tape tape(Mode::train, Key{8}), same(Mode::train, Key{8}), again(Mode::train, Key{8});
+      double loss = pirl.loss(tape, batch).loss.item();
+      NegativesOptions draw{.count = o.negatives, .shared = shared, .exclude_self = exclude};
+      Tensor<i64> negatives = draw_negatives(in.index, rows_of_bank, draw, same.next_key());
+      bool own = false;  // VISSL's option lets a row be its own negative
+      for (i64 b = 0; b < samples; ++b)
+        for (i64 k = 0; k < o.negatives; ++k)
+          own = own || negatives[shared ? k : b * o.negatives + k] == in.index[b];
+      CHECK(own == (shared || !exclude));
+      auto expected = [&](bool without) {
+        auto term = [&](const Tensor<float>& z) {
+          return info_nce_of(test::converted<double>(z), test::converted<double>(pirl.bank.rows()), in.index, negatives,
+                             o.temperature, without);
+        };
+        return 0.5 * term(pirl.newest()) + 0.5 * term(pirl.newest_patches());
+      };
+      CHECK(loss == doctest::Approx(expected(exclude)).epsilon(1e-5));
+      if (own) CHECK(loss != doctest::Approx(expected(!exclude)).epsilon(1e-3));
+      Pirl<float> copy = pirl;
+      CHECK(copy.loss(again, batch).loss.item() == static_cast<float>(loss));
+
+      MemoryBank<float> moved = pirl.bank;
+      moved.update(in.index, pirl.newest());
+      pirl.after_step(batch);
+      CHECK(test::same_bits(pirl.bank.rows(), moved.rows()));
+    }
+}
+
+TEST_CASE("Z of the constant form is that of the first patches, stays, and belongs to the model") {
+  PirlOptions o = small();
+  o.form = NceForm::nce_constant;
+  Pirl<float> pirl(o, rows_of_bank, Key{3});
+  Batch batch;
+  Input in;
+  batch.image = test::converted<float>(in.images);
+  batch.patches = test::converted<float>(in.patches);
+  batch.index = in.index;
+  pirl.options.negatives = 5;
+  CHECK(pirl.z.value()[0] == 0);
+  Tape first(Mode::train, Key{1}), second(Mode::train, Key{2});
+  pirl.loss(first, batch);
+  double z = pirl.z.value()[0];
+  CHECK(z > 0);
+  pirl.loss(second, batch);
+  CHECK(pirl.z.value()[0] == z);
+  bool found = false;
+  nn::for_each_state(pirl, [&](const std::string& name, auto&) { found = found || name == "z"; });
+  CHECK(found);
+}
+
+TEST_CASE("an untrained model starts at the expected loss") {
+  Input in;
+  for (NceForm form : {NceForm::info_nce, NceForm::nce_paper}) {
+    PirlOptions o;
+    o.encoder = small().encoder;
+    o.form = form;
+    o.negatives = 2000;
+    double sum = 0, expected = losses::expected_initial_loss(o, o.negatives, o.dim);
+    for (u64 seed = 0; seed < 40; ++seed) {
+      Pirl<double> pirl(o, 2500, Key{seed});
+      Tape tape(Mode::train, {}, Record::no);
+      auto out = pirl(tape, in.images, in.patches);
+      Tensor<i64> negatives = draw_negatives(in.index, 2500, {.count = o.negatives}, Key{seed});
+      sum += losses::pirl(out.image, out.patches, pirl.bank.rows(), in.index, negatives, o).loss.item() / 40;
+    }
+    CHECK(std::abs(sum - expected) < 0.3);
+  }
+}
+
+TEST_CASE("patches of another shape are refused with the rule") {
+  Pirl<double> pirl(small(), rows_of_bank, Key{3});
+  Input in;
+  Tape tape;
+  test::check_message([&] { pirl(tape, in.images, Tensor<double>({samples, 8, 4, 4, 1})); },
+                      {"pirl", "patches are [3, 8, 4, 4, 1]", "[B, 9, P, P, C]"});
+  test::check_message([&] { pirl(tape, in.images, {}); }, {"pirl", "patches are [0]", "[B, 9, P, P, C]"});
+}
