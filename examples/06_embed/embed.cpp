@@ -1,4 +1,7 @@
 // embed ENCODER.safetensors PICTURE [PICTURE]: a picture as a row of numbers, and how alike two pictures are.
+//
+//   cmake -S examples/06_embed -B build/embed -DNACRE_DIR="$PWD" && cmake --build build/embed
+//   build/embed/embed runs/demo/encoder.safetensors one.png two.jpg
 #include <nacre/data/augment.hpp>
 #include <nacre/data/image_io.hpp>
 #include <nacre/eval/rows.hpp>
