@@ -70,7 +70,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
   for (Variant v : {Variant{"info_nce, shared negatives, mlp head", NceForm::info_nce, true, true},
                     {"nce_paper", NceForm::nce_paper, false, false},
                     {"nce_constant", NceForm::nce_constant, false, false}}) {
-    CAPTURE(v.name);
+    CAPTURE(std::string(v.name));
     PirlOptions o = small();
     o.form = v.form;
     o.lambda = 0.4;
@@ -276,6 +276,11 @@ TEST_CASE("Z of the constant form is that of the first patches, stays, and belon
   batch.index = in.index;
   pirl.options.negatives = 5;
   CHECK(pirl.z.value()[0] == 0);
+  float pixel = std::exchange(batch.patches[3], std::nanf(""));
+  Tape bad;
+  CHECK(std::isnan(pirl.loss(bad, batch).loss.item()));
+  CHECK(pirl.z.value()[0] == 0);  // a batch that the guard refuses does not fix Z
+  batch.patches[3] = pixel;
   Tape first(Mode::train, Key{1}), second(Mode::train, Key{2});
   pirl.loss(first, batch);
   double z = pirl.z.value()[0];

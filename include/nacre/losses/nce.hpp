@@ -78,7 +78,7 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
   });
   check(o.temperature > 0, "nce", [&] { return "temperature " + std::to_string(o.temperature) + " is not above 0"; });
   bool constant_z = o.form == NceForm::nce_constant;
-  check(!constant_z || (o.z > 0 && o.bank_rows > 0), "nce",
+  check(!constant_z || (!(o.z <= 0) && o.bank_rows > 0), "nce",
         [] { return std::string("the form nce_constant needs z (see nce_z) and bank_rows"); });
   check(shared_index.empty() || (shared_index.size() == n[1] && own.size() == n[0]), "nce", [&] {
     return "shared_index " + shared_index.shape().str() + ", own " + own.shape().str() + "; need [K] and [B] of " + n.str();

@@ -6,7 +6,7 @@
 // the same negatives. The two views meet only through the bank, which the paper found to be what makes training
 // converge. With one-sided repulsion a constant embedding costs log(K + 1): it is no minimum.
 // Misra & van der Maaten, "Self-supervised learning of pretext-invariant representations", 2020.
-// Tested in tests/losses/pirl.cpp against tests/golden/pirl_tiny.safetensors.
+// Tested in tests/methods/pirl_golden.cpp.
 #pragma once
 
 #include <nacre/losses/nce.hpp>
@@ -46,8 +46,11 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
   auto term = [&](const Var<T>& v) {
     Var<T> positive = row_dot(v, own);
     Var<T> negative = shared ? matmul(v, others, {.transpose_b = true}) : gathered_dot(v, bank, negatives);
-    if (o.form == NceForm::nce_constant && z <= 0) z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
     NceOptions form{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.dim(0)};
+    if (o.form == NceForm::nce_constant && z <= 0) {
+      form.z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
+      if (std::isfinite(form.z)) z = form.z;
+    }
     return shared && o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form);
   };
   PirlTerms<T> t;

@@ -7,7 +7,7 @@
 // The encoder runs on the images, then on all patches at once. Heads are dropped after training. lambda = 0 is
 // NPID (Wu et al., 2018): the patch branch is not run at all. Any module with `features()` that turns pictures
 // [N, H, W, C] into rows [N, features()] may be the encoder (examples/05_my_backbone.cpp).
-// Misra & van der Maaten, 2020. Tested in tests/methods/pirl.cpp.
+// Misra & van der Maaten, 2020. Tested in tests/methods/pirl.cpp, pirl_golden.cpp.
 #pragma once
 
 #include <nacre/bank/memory_bank.hpp>

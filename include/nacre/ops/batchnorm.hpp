@@ -49,9 +49,13 @@ Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
     Tensor<T, D> var({cols}), rm = running_mean.shared(), rv = running_var.shared();
     backend::moments_cols(D{}, x.value().data(), rows, cols, mean.data(), var.data());
     T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
+    auto move = [m](T& running, T batch) {
+      T moved = (1 - m) * running + m * batch;
+      if (std::isfinite(moved)) running = moved;  // a bad batch, which a guard refuses, leaves nothing behind
+    };
     for (i64 c = 0; c < cols; ++c) {
-      rm[c] = (1 - m) * rm[c] + m * mean[c];
-      rv[c] = (1 - m) * rv[c] + m * var[c] * unbias;
+      move(rm[c], mean[c]);
+      move(rv[c], var[c] * unbias);
       rstd[c] = 1 / std::sqrt(var[c] + static_cast<T>(o.eps));
     }
   } else {

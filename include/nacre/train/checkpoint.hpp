@@ -14,6 +14,7 @@
 #include <nacre/io/safetensors.hpp>
 #include <nacre/nn/module.hpp>
 
+#include <algorithm>
 #include <tuple>
 
 namespace nacre::train {
@@ -48,19 +49,25 @@ void save_checkpoint(const std::string& path, const io::Metadata& metadata, Part
 }
 
 template <class... M>
-io::Metadata load_checkpoint(const std::string& path, Part<M>... parts) {
-  io::SafeTensors file = io::SafeTensors::open(path);
+void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
+  check<DataError>(file.has_checksum(), "checkpoint",
+                   [&] { return file.file_name() + " has no checksum, so it is not a checkpoint or was changed"; });
   std::string wrong;
-  std::size_t expected = 0;
+  std::vector<std::string> names;
+  auto text = [](io::DType dtype, const Shape& shape) { return std::string(io::name_of(dtype)) + " " + shape.str(); };
   detail::each_tensor([&]<class T>(const std::string& name, Tensor<T>& tensor) {
-    ++expected;
+    names.push_back(name);
     const io::TensorInfo* info = file.find(name);
-    if (!info) wrong += "\n  missing: " + name + " " + tensor.shape().str();
-    else if (info->dtype != io::dtype_of<T>() || info->shape != tensor.shape())
-      wrong += "\n  differs: " + name + " is " + info->shape.str() + " there, " + tensor.shape().str() + " here";
+    std::string here = text(io::dtype_of<T>(), tensor.shape()), there = info ? text(info->dtype, info->shape) : "";
+    if (!info) wrong += "\n  missing there: " + name + " " + here;
+    else if (here != there) wrong += "\n  differs: " + name + " is " + there + " there, " + here + " here";
   }, parts...);
-  if (wrong.empty() && file.tensors().size() != expected) wrong = "\n  it holds tensors that this run does not have";
-  check<DataError>(wrong.empty(), "checkpoint", [&] { return path + " belongs to another configuration:" + wrong; });
+  std::sort(names.begin(), names.end());
+  for (const io::TensorInfo& t : file.tensors())
+    if (!std::binary_search(names.begin(), names.end(), t.name))
+      wrong += "\n  missing here: " + t.name + " " + text(t.dtype, t.shape);
+  check<DataError>(wrong.empty(), "checkpoint",
+                   [&] { return file.file_name() + " belongs to another configuration:" + wrong; });
 
   auto staged = std::make_tuple(std::vector<Tensor<float>>{}, std::vector<Tensor<double>>{}, std::vector<Tensor<i64>>{});
   detail::each_tensor([&]<class T>(const std::string& name, Tensor<T>&) {
@@ -71,6 +78,13 @@ io::Metadata load_checkpoint(const std::string& path, Part<M>... parts) {
     std::size_t& next = std::same_as<T, float> ? next_float : std::same_as<T, double> ? next_double : next_i64;
     tensor.copy_from(std::get<std::vector<Tensor<T>>>(staged)[next++]);
   }, parts...);
+}
+
+// The same from a path; returns the metadata.
+template <class... M>
+io::Metadata load_checkpoint(const std::string& path, Part<M>... parts) {
+  io::SafeTensors file = io::SafeTensors::open(path);
+  load_checkpoint(file, parts...);
   return file.metadata();
 }
 

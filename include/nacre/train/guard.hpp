@@ -10,25 +10,35 @@
 
 namespace nacre::train {
 
+// Name of the first parameter or state that holds a NaN or an infinity; empty where all are finite.
+template <class M>
+std::string first_non_finite(const M& module) {
+  std::string bad;
+  auto look = [&](const std::string& name, const auto& leaf) {
+    if (!bad.empty()) return;
+    for (auto v : leaf.value().span())
+      if (!std::isfinite(v)) {
+        bad = name;
+        return;
+      }
+  };
+  nn::for_each_parameter(module, look);
+  nn::for_each_state(module, look);
+  return bad;
+}
+
 // Throws NonFiniteError naming the step and the first bad tensor.
 template <class Optimizer, class M>
-void check_finite(double loss, const Optimizer& optimizer, M& module, i64 step) {
+void check_finite(double loss, const Optimizer& optimizer, const M& module, i64 step) {
   std::string bad;
-  if (!std::isfinite(loss)) bad = "the loss";
-  else if (std::string name = optimizer.store().non_finite_gradient(); !name.empty()) bad = "the gradient of " + name;
-  // The loss names the symptom; a bad weight names the cause.
-  if (!bad.empty())
-    nn::for_each_parameter(module, [&](const std::string& name, auto& p) {
-      for (auto v : p.value().span())
-        if (!std::isfinite(v)) {
-          bad += "; already in the weights: " + name;
-          return;
-        }
-    });
-  check<NonFiniteError>(bad.empty(), "train", [&] {
-    return "step " + std::to_string(step) + ": " + bad + " is not finite; lower the learning rate or raise the temperature, "
-           "and look for bad input. The last checkpoint is untouched";
-  });
+  if (!std::isfinite(loss)) bad = "the loss is not finite";
+  else if (std::string name = optimizer.store().non_finite_gradient(); !name.empty())
+    bad = "the gradient of " + name + " is not finite";
+  if (bad.empty()) return;
+  // Loss and gradient are symptoms; a bad weight is the cause.
+  if (std::string cause = first_non_finite(module); !cause.empty()) bad += ", because " + cause + " is not";
+  fail<NonFiniteError>("train", "step " + std::to_string(step) + ": " + bad + "; lower the learning rate or raise the " +
+                                    "temperature, and look for bad input. The last checkpoint is untouched");
 }
 
 }  // namespace nacre::train

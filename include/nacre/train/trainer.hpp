@@ -12,6 +12,7 @@
 #pragma once
 
 #include <nacre/data/loader.hpp>
+#include <nacre/io/json.hpp>
 #include <nacre/optim/schedule.hpp>
 #include <nacre/train/checkpoint.hpp>
 #include <nacre/train/guard.hpp>
@@ -35,6 +36,7 @@ class Trainer {
   // One update. Returns the loss. Throws NonFiniteError before anything is changed by a bad gradient.
   double step(const Batch& batch) {
     Tape tape(Mode::train, key_.fold(static_cast<u64>(step_)));
+    optimizer_.store().clear_gradients();  // left by a step that was refused
     auto terms = method_.loss(tape, batch);
     double loss = static_cast<double>(terms.loss.item());
     backward(terms.loss);
@@ -46,22 +48,31 @@ class Trainer {
   }
 
   i64 steps_done() const { return step_; }
+  // Of the next step.
   double lr() const { return optim::cosine(options_.lr, step_, options_.steps, options_.warmup_steps); }
 
+  // Throws NonFiniteError, leaving the file as it is, where a tensor is not finite; WriteError.
   void save(const std::string& path, io::Metadata metadata = {}) const {
+    std::string bad = first_non_finite(method_);
+    if (bad.empty()) bad = first_non_finite(optimizer_);
+    check<NonFiniteError>(bad.empty(), "train", [&] {
+      return "step " + std::to_string(step_) + ": after an update whose loss and gradients were finite, " + bad +
+             " is not finite; lower the learning rate. Nothing was saved, the last checkpoint is untouched";
+    });
     metadata["step"] = std::to_string(step_);
     save_checkpoint(path, metadata, part("method", method_), part("optimizer", optimizer_));
   }
 
   // All or nothing; returns the metadata of `save`.
   io::Metadata load(const std::string& path) {
-    io::Metadata metadata = load_checkpoint(path, part("method", method_), part("optimizer", optimizer_));
-    auto found = metadata.find("step");
+    io::SafeTensors file = io::SafeTensors::open(path);
+    auto found = file.metadata().find("step");
     u64 step = 0;
-    check<DataError>(found != metadata.end() && io::json::parse_u64(found->second, step), "checkpoint",
+    check<DataError>(found != file.metadata().end() && io::json::parse_u64(found->second, step), "checkpoint",
                      [&] { return path + " does not say at which step it was taken"; });
+    load_checkpoint(file, part("method", method_), part("optimizer", optimizer_));
     step_ = static_cast<i64>(step);
-    return metadata;
+    return file.metadata();
   }
 
  private:
