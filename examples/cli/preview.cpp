@@ -3,28 +3,29 @@
 
 #include <nacre/data/image_io.hpp>
 
+#include <algorithm>
 #include <cstdio>
 
 namespace cli {
 
 nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& config, nc::i64 count, nc::Key key) {
-  constexpr nc::i64 gap = 4;
   nc::i64 s = config.image_size, channels = images.channels, views = 3;
+  nc::i64 zoom = std::clamp<nc::i64>(96 / s, 1, 8), gap = 3 * zoom;  // small pictures are shown large
   nc::data::Augment augment = augment_options(config.augment);
   bool with_patches = config.method != "npid" && config.lambda > 0;
   nc::pretext::JigsawViews jigsaw = nc::pretext::jigsaw_views({.image = s, .augment = augment, .patch_color = augment.color});
-  nc::i64 p = jigsaw.patch, grid = 3 * p + 2 * gap;
-  nc::i64 cell = std::max(s, with_patches ? grid : s) + gap, columns = 1 + views + (with_patches ? 2 : 0);
-  nc::Tensor<nc::u8> sheet = nc::Tensor<nc::u8>::full({count * cell + gap, columns * cell + gap, 3}, 255);
+  nc::i64 p = jigsaw.patch, pitch = p + 2;  // of the patches, in their own pixels
+  nc::i64 cell = zoom * std::max(s, with_patches ? 3 * pitch : s) + gap, columns = 1 + views + (with_patches ? 2 : 0);
+  nc::Tensor<nc::u8> sheet = nc::Tensor<nc::u8>::full({count * cell + gap, columns * cell + gap, 3}, 226);
   const nc::data::Normalization plain{{0, 0, 0}, {1, 1, 1}};
 
-  // pixels [size, size, C] in 0 .. 1 -> the sheet at (y, x), grey spread over three channels
+  // pixels [size, size, C] in 0 .. 1 -> the sheet at (y0, x0), zoomed, grey spread over three channels
   auto paste = [&](const float* pixels, nc::i64 size, nc::i64 y0, nc::i64 x0) {
-    for (nc::i64 y = 0; y < size; ++y)
-      for (nc::i64 x = 0; x < size; ++x)
+    for (nc::i64 y = 0; y < zoom * size; ++y)
+      for (nc::i64 x = 0; x < zoom * size; ++x)
         for (nc::i64 c = 0; c < 3; ++c) {
-          float v = pixels[(y * size + x) * channels + (channels == 3 ? c : 0)];
-          sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] = static_cast<nc::u8>(std::min(255.f, std::max(0.f, v * 255 + 0.5f)));
+          float v = pixels[(y / zoom * size + x / zoom) * channels + (channels == 3 ? c : 0)];
+          sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] = static_cast<nc::u8>(std::clamp(v * 255 + 0.5f, 0.f, 255.f));
         }
   };
   nc::Batch batch;
@@ -39,7 +40,7 @@ nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& 
       if (v < views) paste(batch.image.data(), s, y, x);
       else
         for (nc::i64 q = 0; q < 9; ++q)
-          paste(batch.patches.data() + q * p * p * channels, p, y + q / 3 * (p + gap), x + q % 3 * (p + gap));
+          paste(batch.patches.data() + q * p * p * channels, p, y + q / 3 * pitch * zoom, x + q % 3 * pitch * zoom);
     }
   }
   return sheet;
