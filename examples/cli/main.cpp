@@ -6,9 +6,14 @@
 
 #include <CLI/CLI.hpp>
 
+#include <cmath>
 #include <csignal>
 #include <cstdio>
+#include <fstream>
 #include <new>
+#include <string>
+#include <sys/resource.h>
+#include <system_error>
 
 namespace cli {
 int interrupted();  // the signal that stopped the training, or 0
@@ -32,6 +37,7 @@ std::size_t distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
+// ", did you mean --epochs?"; empty where nothing is near.
 std::string nearest(const CLI::App& app, const std::string& word) {
   std::string best;
   std::size_t closest = 4;
@@ -41,25 +47,109 @@ std::string nearest(const CLI::App& app, const std::string& word) {
   for (auto* option : app.get_options())
     for (const auto& name : option->get_lnames()) look("--" + name);
   for (auto* sub : app.get_subcommands({})) look(sub->get_name());
-  return best;
+  return best.empty() ? best : ", did you mean " + best + "?";
+}
+
+// A number between lo and hi; NaN is none.
+CLI::Validator between(double lo, double hi) {
+  return CLI::Validator(
+      [=](const std::string& text) {
+        double x = 0;
+        bool ok = CLI::detail::lexical_cast(text, x) && x >= lo && x <= hi;
+        return ok ? std::string() : text + " is not a number from " + CLI::detail::to_string(lo) + " to " + CLI::detail::to_string(hi);
+      },
+      "in [" + CLI::detail::to_string(lo) + " - " + CLI::detail::to_string(hi) + "]");
+}
+
+std::string trimmed(std::string s) {
+  while (!s.empty() && std::isspace(static_cast<unsigned char>(s.back()))) s.pop_back();
+  std::size_t first = 0;
+  while (first < s.size() && std::isspace(static_cast<unsigned char>(s[first]))) ++first;
+  return s.substr(first);
+}
+
+// The lines NAME = VALUE of a --config file as options of the command; '#' begins a comment line.
+std::vector<std::string> read_options(const std::string& path, CLI::App& command) {
+  std::ifstream file(path);
+  nacre::check(file.is_open(), "config", [&] { return "cannot read " + path; });
+  std::vector<std::string> options;
+  std::string line;
+  for (int number = 1; std::getline(file, line); ++number) {
+    line = trimmed(line);
+    if (line.empty() || line[0] == '#') continue;
+    std::string where = path + ", line " + std::to_string(number) + ": ";
+    std::size_t equals = line.find('=');
+    nacre::check(equals != std::string::npos, "config", [&] { return where + "is not NAME = VALUE"; });
+    std::string name = trimmed(line.substr(0, equals)), value = trimmed(line.substr(equals + 1));
+    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0]) value = value.substr(1, value.size() - 2);
+    bool known = command.get_option_no_throw("--" + name) && name != "config" && name != "help" && name != "version";
+    nacre::check(known, "config", [&] { return where + "unknown key " + name + nearest(command, "--" + name); });
+    options.push_back("--" + name + "=" + value);
+  }
+  nacre::check(file.eof(), "config", [&] { return "cannot read " + path; });
+  return options;
+}
+
+// The words of the command line with those of --config files before them: of an option said twice the last word counts.
+std::vector<std::string> words(int argc, char** argv, CLI::App& app) {
+  std::vector<std::string> all(argv + 1, argv + argc), read;
+  CLI::App* command = nullptr;
+  for (auto* sub : app.get_subcommands({}))
+    if (!all.empty() && sub->get_name() == all[0]) command = sub;
+  if (!command) return all;
+  for (std::size_t i = 1; i < all.size(); ++i) {
+    std::string path;
+    if (all[i] == "--config" && i + 1 < all.size()) path = all[i + 1];
+    else if (all[i].rfind("--config=", 0) == 0) path = all[i].substr(9);
+    else continue;
+    for (auto& option : read_options(path, *command)) read.push_back(option);
+  }
+  all.insert(all.begin() + 1, read.begin(), read.end());
+  return all;
+}
+
+// The word that no command or option was found for.
+int unknown(const CLI::App& app, const std::string& word) {
+  std::string of = app.get_parent() ? app.get_name() + " " : "";
+  std::fprintf(stderr, "nacre: unknown %s %s%s; see nacre %s--help\n", word[0] == '-' ? "option" : "word", word.c_str(),
+               nearest(app, word).c_str(), of.c_str());
+  return 2;
+}
+
+// Where memory runs out the kernel kills without a word. With a limit at what is free the program can say so itself.
+void limit_memory() {
+  rlim_t free = 0, group = 0;
+  std::ifstream file("/proc/meminfo");
+  std::string word;
+  for (rlim_t kib = 0; file >> word;)
+    if ((word == "MemAvailable:" || word == "SwapFree:") && file >> kib) free += kib * 1024;
+  std::ifstream container("/sys/fs/cgroup/memory.max");
+  if (container >> group) free = std::min(free, group);
+  rlimit limit{};
+  if (free == 0 || getrlimit(RLIMIT_DATA, &limit) != 0) return;
+  limit.rlim_cur = std::min(limit.rlim_cur, free);
+  setrlimit(RLIMIT_DATA, &limit);
+}
+
+int out_of_memory() {
+  std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit\n");
+  return 7;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
   std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is reported like a full disk
+  limit_memory();
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
 
   CLI::App app{"nacre: contrastive learning from pictures (PIRL), on the CPU"};
   app.set_version_flag("--version", std::string("nacre ") + nacre::version);
   app.require_subcommand(1);
-  app.option_defaults()->always_capture_default();
+  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
   cli::Pretrain pt;
   auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
-  c->option_defaults()->always_capture_default();
-  c->set_config("--config", "", "read options from this file (NAME=VALUE lines); the command line wins");
-  c->allow_config_extras(CLI::config_extras_mode::error);
   c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember({"pirl", "npid"}));
   c->add_option("--data", pt.data, "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
   c->add_option("--out", pt.out, "directory of the run")->required();
@@ -70,19 +160,19 @@ int main(int argc, char** argv) {
   c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 for small pictures, else 64 or 224")->check(CLI::Range(0, 4096));
   c->add_option("--epochs", pt.epochs, "passes over the data")->check(CLI::Range(1, 1000000));
   c->add_option("--batch", pt.batch, "pictures a step")->check(CLI::Range(1, 1 << 20));
-  c->add_option("--lr", pt.lr, "learning rate at its highest")->check(CLI::Range(0.0, 1e6));
-  c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")->check(CLI::Range(0.0, 1e3));
-  c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--lr", pt.lr, "learning rate at its highest")->check(between(0.0, 1e6));
+  c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")->check(between(0.0, 1e3));
+  c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(between(0.0, 1.0));
   c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
-  c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")->check(CLI::Range(0.0, 1e6));
-  c->add_option("--temperature", pt.temperature, "divides the cosine scores")->check(CLI::Range(1e-6, 1e6));
+  c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")->check(between(0.0, 1e6));
+  c->add_option("--temperature", pt.temperature, "divides the cosine scores")->check(between(1e-6, 1e6));
   c->add_option("--negatives", pt.negatives, "rows of the memory bank each sample is pushed from")->check(CLI::Range(1, 1 << 30));
   c->add_flag("--shared-negatives", pt.shared_negatives, "one set of negatives for the whole batch");
   c->add_flag("--include-self", pt.include_self, "leave a sample's own row among its negatives (as VISSL does)");
-  c->add_option("--bank-momentum", pt.bank_momentum, "weight of a memory row's past")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--bank-momentum", pt.bank_momentum, "weight of a memory row's past")->check(between(0.0, 1.0));
   c->add_option("--bank-init", pt.bank_init, "rows before training: the untrained encoder's (encode) or random (the paper's)")
       ->check(CLI::IsMember({"encode", "random"}));
-  c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(CLI::Range(0.0, 1.0));
+  c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
   c->add_option("--loss", pt.loss, "form of the contrastive term")->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
   c->add_option("--head", pt.head, "projection of the image branch")->check(CLI::IsMember({"linear", "mlp"}));
   c->add_option("--dim", pt.dim, "numbers in an embedding")->check(CLI::Range(1, 65536));
@@ -97,7 +187,7 @@ int main(int argc, char** argv) {
   c->add_flag("--stop-on-collapse", pt.stop_on_collapse, "end with code 5 when the embeddings shrink to a point");
   c->add_flag("--quiet", pt.quiet, "no progress");
   c->add_flag("--json", pt.json, "progress as one JSON object a line on stdout");
-  c->callback([&] {
+  c->callback([&, c] {
     for (auto* option : c->get_options())
       if (option->count() > 0 && !option->get_lnames().empty()) pt.given.push_back(option->get_lnames()[0]);
     cli::pretrain(pt);
@@ -105,7 +195,6 @@ int main(int argc, char** argv) {
 
   cli::Probe pr;
   c = app.add_subcommand("probe", "measure a frozen encoder: weighted kNN and linear probes, beside pixels and an untrained encoder");
-  c->option_defaults()->always_capture_default();
   c->add_option("--run", pr.run, "directory of the run")->required();
   c->add_option("--data", pr.data, "labelled data; default: that of the run");
   c->add_option("--layers", pr.layers, "which stages get a linear probe")->check(CLI::IsMember({"last", "all"}));
@@ -119,15 +208,14 @@ int main(int argc, char** argv) {
 
   cli::Embed em;
   c = app.add_subcommand("embed", "one row of features per picture, to a .npy file");
-  c->option_defaults()->always_capture_default();
   auto* run = c->add_option("--run", em.run, "directory of a run");
   auto* weights = c->add_option("--weights", em.weights, "a .safetensors file with torchvision's names");
   run->excludes(weights);
   c->add_option("--model", em.model, "with --weights: resnet18, resnet34 or resnet50; default: as the file says")
       ->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
   c->add_option("--stem", em.stem, "with --weights: cifar or imagenet; default: as the file says")->check(CLI::IsMember({"cifar", "imagenet"}));
-  c->add_option("--width", em.width, "with --weights: channels of the first stage; 0: as the file says");
-  c->add_option("--image-size", em.image_size, "side in pixels; pictures of that size are not resampled; 0: the run's, else 224");
+  c->add_option("--width", em.width, "with --weights: channels of the first stage; 0: as the file says")->check(CLI::Range(0, 4096));
+  c->add_option("--image-size", em.image_size, "side in pixels; pictures of that size are not resampled; 0: the run's, else 224")->check(CLI::Range(0, 4096));
   c->add_option("--mean", em.mean, "r,g,b; default: the run's or the file's, else ImageNet's");
   c->add_option("--std", em.std, "r,g,b; default: the run's or the file's, else ImageNet's");
   c->add_option("--layer", em.layer, "which output")->check(CLI::IsMember({"stem", "layer1", "layer2", "layer3", "layer4", "pool"}));
@@ -140,13 +228,12 @@ int main(int argc, char** argv) {
 
   cli::Report rp;
   c = app.add_subcommand("report", "one page with curves, probes and pictures");
-  c->add_option("RUN", rp.runs, "directories of runs")->required();
+  c->add_option("RUN", rp.runs, "directories of runs")->required()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
   c->add_option("--out", rp.out, "the .html file; default: RUN/report.html");
   c->callback([&] { cli::report(rp); });
 
   cli::Preview pv;
   c = app.add_subcommand("preview", "what the views and patches look like");
-  c->option_defaults()->always_capture_default();
   c->add_option("--method", pv.method, "whose views")->check(CLI::IsMember({"pirl", "npid"}));
   c->add_option("--data", pv.data, "as for pretrain")->required();
   c->add_option("--out", pv.out, "the .png file")->required();
@@ -163,27 +250,33 @@ int main(int argc, char** argv) {
 
   app.add_subcommand("doctor", "instruction set, threads, versions, and what is promised")->callback([] { cli::doctor(); });
 
+  std::string config;  // read by words()
+  for (auto* sub : app.get_subcommands({})) {
+    sub->set_version_flag("--version", app.version());
+    sub->add_option("--config", config, "read options from this file, NAME = VALUE a line; the command line wins");
+  }
+
   try {
-    app.parse(argc, argv);
+    std::vector<std::string> given = words(argc, argv, app);
+    app.parse(std::vector<std::string>(given.rbegin(), given.rend()));
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
-  } catch (const CLI::ExtrasError&) {
-    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands()[0];
-    std::string word = used->remaining().empty() ? (argc > 1 ? argv[1] : "") : used->remaining()[0], near = nearest(*used, word);
-    std::fprintf(stderr, "nacre: unknown option %s%s; see nacre %s --help\n", word.c_str(),
-                 near.empty() ? "" : (", did you mean " + near + "?").c_str(), used == &app ? "" : used->get_name().c_str());
-    return 2;
   } catch (const CLI::ParseError& e) {
+    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands()[0];
+    if (auto rest = used->remaining(); !rest.empty()) return unknown(*used, rest[0]);
     std::fprintf(stderr, "nacre: %s; see nacre --help\n", e.what());
     return 2;
   } catch (const nacre::Error& e) {
-    std::fprintf(stderr, "\nnacre: %s\n", e.what());
+    std::fprintf(stderr, "nacre: %s\n", e.what());
     return nacre::exit_code(e);
   } catch (const std::bad_alloc&) {
-    std::fprintf(stderr, "\nnacre: out of memory; use a smaller --batch, --width, --image-size or --negatives\n");
-    return 7;
+    return out_of_memory();
+  } catch (const std::system_error& e) {  // a thread that could not be started
+    if (e.code() == std::errc::resource_unavailable_try_again) return out_of_memory();
+    std::fprintf(stderr, "nacre: %s\n", e.what());
+    return 2;
   } catch (const std::exception& e) {
-    std::fprintf(stderr, "\nnacre: %s\n", e.what());
+    std::fprintf(stderr, "nacre: %s\n", e.what());
     return 2;
   }
   if (std::fflush(stdout) != 0) return 6;

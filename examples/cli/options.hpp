@@ -19,6 +19,12 @@ struct Pretrain {
   bool shared_negatives = false, include_self = false;
   bool resume = false, quiet = false, json = false, stop_on_collapse = false;
   std::vector<std::string> given;  // names of the options that stood on the command line or in the config file
+
+  bool is_given(const std::string& name) const {
+    for (const auto& g : given)
+      if (g == name) return true;
+    return false;
+  }
 };
 
 struct Probe {

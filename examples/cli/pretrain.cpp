@@ -11,6 +11,7 @@
 #include <nacre/train/progress.hpp>
 #include <nacre/train/trainer.hpp>
 
+#include <cerrno>
 #include <chrono>
 #include <csignal>
 #include <cstdio>
@@ -40,36 +41,37 @@ struct Lock {
   int fd;
   explicit Lock(const std::string& run) : fd(open(file_in(run, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
     nc::check<nc::WriteError>(fd >= 0, "out", [&] { return "cannot write in " + run; });
-    nc::check(flock(fd, LOCK_EX | LOCK_NB) == 0, "out", [&] { return "another training is running in " + run; });
+    bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;  // other errors: a file system without locks
+    nc::check(taken || errno != EWOULDBLOCK, "out", [&] { return "another training is running in " + run; });
   }
   ~Lock() { close(fd); }
 };
 
-// What the command line adds to a resumed run. Options that would change the result must be those of the run.
+// The config of the run in --out. Options that would change the result must be those it was started with; the data
+// may have moved, since the fingerprint tells whether they are the same pictures.
 Config resumed(const Pretrain& asked) {
   Config config = read_config(asked.out);
-  std::string wrong;
-  auto given = [&](const std::string& name) {
-    for (const auto& g : asked.given)
-      if (g == name) return true;
-    return false;
-  };
-  std::vector<std::string> values;
   auto text = [](const auto& v) {
     json::Writer w;
     w.value(v);
     return w.str();
   };
+  std::vector<std::string> values;
   each_option(asked, [&](const char*, const auto& v) { values.push_back(text(v)); });
   std::size_t i = 0;
-  each_option(config, [&](const char* name, auto& v) {
+  std::string wrong;
+  each_option(config, [&](const std::string& name, auto& v) {
     const std::string& wanted = values[i++];
-    bool free = std::string(name) == "save-every" || std::string(name) == "log-every";
-    if (given(name) && !free && text(v) != wanted)
-      wrong += std::string("\n  --") + name + " is " + text(v) + " in the run, " + wanted + " here";
+    bool free = name == "data" || name == "save-every" || name == "log-every";
+    if (!free && asked.is_given(name) && text(v) != wanted)
+      wrong += "--" + name + " is " + text(v) + " there, " + wanted + " here; ";
   });
-  nc::check(wrong.empty(), "resume", [&] { return asked.out + " was started with other options:" + wrong + "\n  leave them out, or start a new run"; });
-  if (given("save-every")) config.save_every = asked.save_every;
+  nc::check(wrong.empty(), "resume", [&] {
+    return asked.out + " was started with other options: " + wrong + "leave them out, or start a new run";
+  });
+  if (asked.is_given("data")) config.data = asked.data;
+  if (asked.is_given("save-every")) config.save_every = asked.save_every;
+  if (asked.is_given("log-every")) config.log_every = asked.log_every;
   config.threads = asked.threads;
   config.quiet = asked.quiet;
   config.json = asked.json;
@@ -89,7 +91,7 @@ void write_env(const std::string& run) {
   nc::io::replace_file(file_in(run, "env.json"), w.end().str() + "\n");
 }
 
-// metrics.jsonl after a resume: what was logged beyond the checkpoint will be logged again.
+// metrics.jsonl after a resume: what was logged beyond the checkpoint will be logged again, torn lines go.
 void cut_metrics(const std::string& path, nc::i64 steps_done) {
   if (!exists(path)) return;
   std::string kept, all = nc::io::read_file(path, nc::u64{1} << 32);
@@ -98,10 +100,17 @@ void cut_metrics(const std::string& path, nc::i64 steps_done) {
     try {
       if (json::parse(line).at("step").as_i64() <= steps_done) kept += line + "\n";
     } catch (const nc::DataError&) {
-      break;  // a torn line: the rest goes
     }
   }
-  nc::io::replace_file(path, kept);
+  if (kept != all) nc::io::replace_file(path, kept);
+}
+
+bool intact(const std::string& path) {
+  try {
+    return nc::io::SafeTensors::open(path).has_checksum();
+  } catch (const nc::DataError&) {
+    return false;
+  }
 }
 
 struct Monitors {
@@ -121,38 +130,46 @@ class Training {
                   .warmup_steps = static_cast<nc::i64>(c_.warmup_epochs * static_cast<double>(loader_.steps_per_epoch()))}, key),
         checkpoint_(file_in(c_.out, "checkpoint.safetensors")), metrics_(file_in(c_.out, "metrics.jsonl")) {}
 
+  ~Training() { end_bar(); }
+
+  nc::i64 steps_done() const { return trainer_.steps_done(); }
+  nc::i64 steps() const { return loader_.steps(); }
+
   // Continues from the newest valid checkpoint. False where there is none.
   bool resume() {
-    std::string previous = nc::io::previous_name(checkpoint_), first_error;
-    for (const std::string& path : {checkpoint_, previous}) {
+    std::string first_error;
+    for (const std::string& path : {checkpoint_, nc::io::previous_name(checkpoint_)}) {
       if (!exists(path)) continue;
       try {
-        trainer_.load(path);
-        if (!first_error.empty()) std::fprintf(stderr, "nacre: %s\nnacre: continuing from %s\n", first_error.c_str(), path.c_str());
-        loader_.seek(trainer_.steps_done());
-        cut_metrics(metrics_, trainer_.steps_done());
+        nc::io::Metadata about = trainer_.load(path);
+        nc::check<nc::DataError>(about["fingerprint"] == c_.fingerprint && about["seed"] == std::to_string(c_.seed) &&
+                                     steps_done() <= steps(),
+                                 "resume", [&] { return path + " is of another run"; });
+        if (!first_error.empty()) std::fprintf(stderr, "nacre: warning: %s; continuing from %s\n", first_error.c_str(), path.c_str());
+        loader_.seek(steps_done());
         return true;
       } catch (const nc::DataError& e) {
         if (first_error.empty()) first_error = e.what();
       }
     }
-    nc::check<nc::DataError>(first_error.empty(), "resume", [&] { return first_error + "\n  and there is no older checkpoint that is valid"; });
+    nc::check<nc::DataError>(first_error.empty(), "resume", [&] { return first_error + "; and no older checkpoint is valid"; });
     return false;
   }
 
   void run() {
-    nc::i64 per_epoch = loader_.steps_per_epoch(), total = loader_.steps();
+    nc::i64 per_epoch = loader_.steps_per_epoch(), total = steps();
     nc::i64 log_every = c_.log_every > 0 ? c_.log_every : std::max<nc::i64>(1, per_epoch / 20);
     nc::i64 save_every = c_.save_every > 0 ? c_.save_every : per_epoch;
     progress_.total = total;
     progress_.epochs = c_.epochs;
     started_ = shown_ = seconds();
-    first_ = trainer_.steps_done();
+    first_ = steps_done();
+    cut_metrics(metrics_, first_);
     for (auto& batch : loader_) {
-      double loss = trainer_.step(batch);
-      nc::i64 done = trainer_.steps_done();
+      double lr = trainer_.lr(), loss = trainer_.step(batch);
+      nc::i64 done = steps_done();
       average_ = done == first_ + 1 ? loss : 0.9 * average_ + 0.1 * loss;
-      if (done % log_every == 0 || done == total) log(batch, loss);
+      if (done % log_every == 0 || done == total) log(batch, lr, loss);
       show(batch, done == total);
       if (stop_signal || done == total || done % save_every == 0) save(done == total || stop_signal);
       if (stop_signal) return;
@@ -160,7 +177,7 @@ class Training {
   }
 
  private:
-  void log(const nc::Batch& batch, double loss) {
+  void log(const nc::Batch& batch, double lr, double loss) {
     const nc::Tensor<float>& z = method_.newest();
     Monitors m;
     m.std = nc::eval::spread(z);
@@ -169,8 +186,8 @@ class Training {
     if (const auto& patches = method_.newest_patches(); !patches.empty()) m.alignment = nc::eval::alignment(z, patches);
     gauge_ = m.std * std::sqrt(static_cast<double>(z.dim(1)));
     json::Writer w;
-    w.object().key("epoch").value(batch.epoch).key("step").value(trainer_.steps_done()).key("loss").value(loss);
-    w.key("lr").value(trainer_.lr()).key("samples_per_s").value(rate());
+    w.object().key("epoch").value(batch.epoch).key("step").value(steps_done()).key("loss").value(loss);
+    w.key("lr").value(lr).key("samples_per_s").value(rate());
     w.key("std").value(m.std).key("alignment").value(m.alignment).key("uniformity").value(m.uniformity);
     w.key("effective_rank").value(m.effective_rank).end();
     if (c_.json) std::printf("%s\n", w.str().c_str());
@@ -178,18 +195,19 @@ class Training {
     bool ok = f && std::fprintf(f, "%s\n", w.str().c_str()) > 0;
     if (f) ok = std::fclose(f) == 0 && ok;
     if (!ok && !metrics_lost_) {
-      std::fprintf(stderr, "\nnacre: cannot write %s; training goes on without it\n", metrics_.c_str());
+      end_bar();
+      std::fprintf(stderr, "nacre: warning: cannot write %s; training goes on\n", metrics_.c_str());
       metrics_lost_ = true;
     }
     nc::check<nc::CollapseError>(!c_.stop_on_collapse || gauge_ > 0.05, "collapse", [&] {
-      return "at step " + std::to_string(trainer_.steps_done()) + " the embeddings have shrunk to a point (std * sqrt(d) = " +
-             std::to_string(gauge_) + ", healthy is near 1); lower the learning rate or add negatives";
+      return "at step " + std::to_string(steps_done()) + " the embeddings have shrunk to a point (std * sqrt(d) = " +
+             std::to_string(gauge_) + ", healthy is near 1); lower the learning rate or add negatives. The last checkpoint is untouched";
     });
   }
 
   double rate() const {
     double t = seconds() - started_;
-    return t > 0 ? static_cast<double>((trainer_.steps_done() - first_) * c_.batch) / t : 0;
+    return t > 0 ? static_cast<double>((steps_done() - first_) * c_.batch) / t : 0;
   }
 
   void show(const nc::Batch& batch, bool last) {
@@ -198,14 +216,20 @@ class Training {
     if (c_.quiet || c_.json || (!last && now - shown_ < (terminal ? 0.1 : 5))) return;
     shown_ = now;
     progress_.epoch = batch.epoch;
-    progress_.step = trainer_.steps_done();
+    progress_.step = steps_done();
     progress_.loss = average_;
     progress_.samples_per_s = rate();
     progress_.seconds_left = rate() > 0 ? static_cast<double>((progress_.total - progress_.step) * c_.batch) / rate() : 0;
     progress_.gauge = gauge_;
     progress_.color = terminal && !std::getenv("NO_COLOR");
-    if (terminal) std::fprintf(stderr, "\r%s\033[K%s", nc::train::progress_bar(progress_).c_str(), last ? "\n" : "");
+    bar_ = terminal;
+    if (terminal) std::fprintf(stderr, "\r%s\033[K", nc::train::progress_bar(progress_).c_str());
     else std::fprintf(stderr, "%s\n", nc::train::progress_line(progress_).c_str());
+  }
+
+  void end_bar() {
+    if (bar_) std::fputs("\n", stderr);
+    bar_ = false;
   }
 
   // A full disk in the middle is a warning, since the next try may succeed; at the end it is an error.
@@ -214,7 +238,8 @@ class Training {
       trainer_.save(checkpoint_, {{"seed", std::to_string(c_.seed)}, {"fingerprint", c_.fingerprint}});
     } catch (const nc::WriteError& e) {
       if (last) throw;
-      std::fprintf(stderr, "\nnacre: %s\nnacre: training goes on; the next checkpoint is tried again\n", e.what());
+      end_bar();
+      std::fprintf(stderr, "nacre: warning: %s; training goes on, the next checkpoint is tried again\n", e.what());
     }
   }
 
@@ -226,18 +251,51 @@ class Training {
   nc::train::Progress progress_;
   double started_ = 0, shown_ = 0, average_ = 0, gauge_ = 1;
   nc::i64 first_ = 0;
-  bool metrics_lost_ = false;
+  bool metrics_lost_ = false, bar_ = false;
 };
 
+void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl<float>& method, nc::i64 done, nc::i64 steps) {
+  if (c.quiet || c.json) return;
+  std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d threads, %s\n", c.method.c_str(),
+              static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
+              static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
+              nc::backend::isa_name());
+  std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing apart: %.2f\n",
+              nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim), std::log(static_cast<double>(c.negatives) + 1));
+  if (!images.classes.empty()) std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
+  if (done > 0) std::printf("continuing at step %lld of %lld\n", static_cast<long long>(done), static_cast<long long>(steps));
+}
+
+// Trains to the end or to a signal. The run is written down once everything has been found to fit together.
 template <class Optimizer>
 void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer, nc::Key key) {
   Training<Optimizer> training(config, images, method, optimizer, key);
   bool continued = config.resume && training.resume();
+  if (training.steps_done() == training.steps()) return;
+  write_config(config.out, config);
+  write_env(config.out);
+  announce(config, images, method, training.steps_done(), training.steps());
   if (!continued && config.bank_init == "encode")
     nc::methods::encode_bank(method, [&](nc::i64 begin, nc::i64 end) {
       return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
     });
   training.run();
+}
+
+// encoder.safetensors appears when the run has ended: its presence tells so.
+void finish(const Config& config, const nc::methods::Pirl<float>& method) {
+  std::string path = file_in(config.out, "encoder.safetensors");
+  bool before = intact(path);
+  if (!before) nc::models::save_encoder(path, method.encoder, {.normalization = config.normalization, .image_size = config.image_size});
+  std::string sum = nc::io::sha256(nc::io::read_file(path, nc::u64{1} << 34));
+  if (config.json) {
+    json::Writer w;
+    w.object().key("finished").value(true).key("encoder").value(path).key("sha256").value(sum).end();
+    std::printf("%s\n", w.str().c_str());
+  } else if (!config.quiet) {
+    if (before) std::printf("%s is finished, there is nothing left to train\n", config.out.c_str());
+    std::printf("encoder: %s\nsha256 of the encoder: %s\n", path.c_str(), sum.c_str());
+  }
 }
 
 }  // namespace
@@ -280,25 +338,16 @@ void pretrain(const Pretrain& asked) {
   });
 
   nc::Key key{static_cast<nc::u64>(config.seed)};
-  nc::methods::PirlOptions options = pirl_options(config);
-  nc::methods::Pirl<float> method(options, images.size(), key);
+  nc::methods::Pirl<float> method(pirl_options(config), images.size(), key);
 
   make_directory(config.out);
   Lock lock(config.out);
-  if (!resuming) write_config(config.out, config);
-  write_env(config.out);
+  nc::check(resuming == exists(file_in(config.out, "config.json")), "out",
+            [&] { return "another training has begun in " + config.out + "; choose another --out"; });
+  for (const char* name : {"checkpoint.safetensors", "encoder.safetensors", "config.json", "env.json", "metrics.jsonl"})
+    nc::io::remove_stale(file_in(config.out, name));
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
-
-  if (!config.quiet && !config.json) {
-    std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d threads, %s\n", config.method.c_str(),
-                static_cast<long long>(images.size()), static_cast<long long>(config.image_size), config.model.c_str(),
-                static_cast<long long>(config.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
-                nc::backend::isa_name());
-    std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing apart: %.2f\n",
-                nc::losses::expected_initial_loss(options, config.negatives, config.dim), std::log(static_cast<double>(config.negatives) + 1));
-    if (!images.classes.empty()) std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
-  }
 
   if (config.optimizer == "sgd")
     train(config, images, method, nc::optim::Sgd<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
@@ -307,14 +356,11 @@ void pretrain(const Pretrain& asked) {
   else train(config, images, method, nc::optim::AdamW<float>(method, {.weight_decay = config.weight_decay}), key);
 
   if (stop_signal) {
-    std::fprintf(stderr, "\nnacre: interrupted; the checkpoint is saved, continue with: nacre pretrain --out %s --resume\n", config.out.c_str());
+    std::fprintf(stderr, "nacre: interrupted; the checkpoint is saved, continue with: nacre pretrain --out %s --resume\n", config.out.c_str());
     return;
   }
-  std::string encoder = file_in(config.out, "encoder.safetensors");
-  nc::models::save_encoder(encoder, method.encoder, {.normalization = config.normalization, .image_size = config.image_size});
-  if (!config.quiet && !config.json)
-    std::printf("encoder: %s\nsha256 of the encoder: %s\n", encoder.c_str(),
-                nc::io::sha256(nc::io::read_file(encoder, nc::u64{1} << 34)).c_str());
+  finish(config, method);
+  stop_signal = 0;  // too late to interrupt anything
 }
 
 }  // namespace cli

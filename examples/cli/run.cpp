@@ -2,6 +2,7 @@
 
 #include <nacre/io/file.hpp>
 
+#include <cmath>
 #include <cstdio>
 #include <cstdlib>
 #include <filesystem>
@@ -39,11 +40,9 @@ void write_config(const std::string& run, const Config& config) {
   nc::io::replace_file(file_in(run, "config.json"), w.str() + "\n");
 }
 
-Config read_config(const std::string& run) {
-  std::string path = file_in(run, "config.json");
-  nc::check<nc::DataError>(exists(path), "run", [&] { return run + " holds no run (there is no config.json); name the directory of a run"; });
-  json::Value v = json::parse(nc::io::read_file(path, 1 << 20), path);
-  Config c;
+namespace {
+
+void read_config(const json::Value& v, Config& c) {
   auto read = [&]<class T>(const char* name, T& into) {
     const json::Value& x = v.at(name);
     if constexpr (std::same_as<T, std::string>) into = x.as_string();
@@ -58,9 +57,23 @@ Config read_config(const std::string& run) {
   const json::Value& n = v.at("normalization");
   for (std::size_t i = 0; i < 3; ++i) {
     nc::check<nc::DataError>(n.at("mean").items.size() == 3 && n.at("std").items.size() == 3, "run",
-                             [&] { return path + ": normalization needs three numbers each"; });
+                             [] { return std::string("normalization needs three numbers each"); });
     c.normalization.mean[i] = static_cast<float>(n.at("mean").items[i].as_double());
     c.normalization.std[i] = static_cast<float>(n.at("std").items[i].as_double());
+  }
+}
+
+}  // namespace
+
+Config read_config(const std::string& run) {
+  std::string path = file_in(run, "config.json");
+  nc::check<nc::DataError>(exists(path), "run", [&] { return run + " holds no run (there is no config.json); name the directory of a run"; });
+  std::string text = nc::io::read_file(path, 1 << 20);
+  Config c;
+  try {
+    read_config(json::parse(text), c);
+  } catch (const nc::DataError& e) {
+    nc::fail<nc::DataError>("run", path + " is not the config.json of a run: " + e.what());
   }
   c.out = run;
   return c;
@@ -80,6 +93,9 @@ void parse_channels(const std::string& text, const char* option, std::array<floa
   }
   nc::check(*p == 0 && (n == 1 || n == 3), option, [&] { return "'" + text + "' is not r,g,b; give three numbers, or one for all"; });
   if (n == 1) into[1] = into[2] = into[0];
+  for (float x : into)
+    nc::check(std::abs(x) < 1e6f && (x > 1e-6f || std::string_view(option) != "std"), option,
+              [&] { return "'" + text + "' is not what pictures can have"; });
 }
 
 nc::i64 depth_of(const std::string& model) { return std::atoi(model.c_str() + 6); }  // "resnet18"

@@ -34,7 +34,7 @@ inline double constant(double lr, i64 step, i64 warmup = 0) {
 inline double cosine(double lr, i64 step, i64 steps, i64 warmup = 0) {
   if (step < warmup) return detail::warm(lr, step, warmup);
   double t = steps > warmup ? static_cast<double>(step - warmup) / static_cast<double>(steps - warmup) : 1;
-  return lr * 0.5 * (1 + detail::cos_pi(t < 1 ? t : 1));
+  return t < 1 ? lr * 0.5 * (1 + detail::cos_pi(t)) : 0;
 }
 
 // lr * factor^(number of milestones passed)
