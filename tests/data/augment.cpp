@@ -1,3 +1,4 @@
+#include <nacre/backend/cpu/simd.hpp>
 #include <nacre/data/augment.hpp>
 
 #include <nacre/core/parallel.hpp>

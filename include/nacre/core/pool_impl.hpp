@@ -7,7 +7,6 @@
 #include <cstring>
 #include <mutex>
 #include <new>
-#include <vector>
 
 #include <sys/mman.h>
 
@@ -28,7 +27,7 @@ inline std::size_t class_bytes(int c) {
 
 struct State {
   std::mutex lock;
-  std::vector<void*> free_list[512];
+  void* free_list[512] = {};  // newest block of each class; a free block begins with the address of the next
   char* cursor = nullptr;  // what is left of the newest chunk
   std::size_t left = 0;
   PoolStats stats;
@@ -63,9 +62,9 @@ NACRE_INLINE void* allocate(std::size_t bytes) {
   std::size_t size = class_bytes(c);
   std::lock_guard guard(s.lock);
   void* block;
-  if (!s.free_list[c].empty()) {
-    block = s.free_list[c].back();
-    s.free_list[c].pop_back();
+  if (s.free_list[c]) {
+    block = s.free_list[c];
+    s.free_list[c] = *static_cast<void**>(block);
   } else if (size > chunk_bytes / 2) {
     block = system_chunk(s, (size + huge_page - 1) / huge_page * huge_page);
   } else {
@@ -87,7 +86,8 @@ NACRE_INLINE void release(void* block, std::size_t bytes) {
   State& s = state();
   int c = size_class(bytes);
   std::lock_guard guard(s.lock);
-  s.free_list[c].push_back(block);
+  *static_cast<void**>(block) = s.free_list[c];
+  s.free_list[c] = block;
   s.stats.bytes_in_use -= class_bytes(c);
 }
 

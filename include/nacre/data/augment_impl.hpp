@@ -15,18 +15,26 @@ namespace detail {
 
 typedef float Float4 __attribute__((vector_size(16)));
 
+// Room for n numbers, in the pool: a thread that joins in late faults no page.
+template <class T>
+T* grow(Tensor<T>& t, i64 n) {
+  if (t.size() < n) t = Tensor<T>::zeros({n});  // what lies beyond a row is read, with weight 0
+  return t.data();
+}
+
 // For each of `size` outputs the first input and `taps` weights (zero-padded) of a triangle filter over `length`
 // inputs.
 struct Filter {
-  std::vector<int> first;
-  std::vector<float> weight;
+  Tensor<int> first;
+  Tensor<float> weight;
   int taps = 0;
 
   void build(i64 length, i64 size) {
     float scale = static_cast<float>(length) / static_cast<float>(size), support = std::max(scale, 1.f);
     taps = 2 * static_cast<int>(std::ceil(support)) + 1;
-    first.resize(static_cast<std::size_t>(size));
-    weight.assign(static_cast<std::size_t>(size * taps), 0.f);
+    grow(first, size);
+    grow(weight, size * taps);
+    std::fill_n(weight.data(), size * taps, 0.f);
     for (i64 o = 0; o < size; ++o) {
       float center = (static_cast<float>(o) + 0.5f) * scale, total = 0;
       int a = std::max(0, static_cast<int>(center - support + 0.5f));
@@ -35,19 +43,14 @@ struct Filter {
       for (int k = a; k < b; ++k)
         total += w[k - a] = std::max(0.f, 1 - std::abs((static_cast<float>(k) + 0.5f - center) / support));
       for (int k = a; k < b; ++k) w[k - a] /= total;
-      first[static_cast<std::size_t>(o)] = a;
+      first[o] = a;
     }
   }
 };
 
 struct Scratch {
   Filter x, y;
-  std::vector<float> row, blurred, canvas[2];
-
-  static float* grow(std::vector<float>& v, i64 n) {
-    if (static_cast<i64>(v.size()) < n) v.resize(static_cast<std::size_t>(n));
-    return v.data();
-  }
+  Tensor<float> row, blurred, canvas[2];
 };
 inline Scratch& scratch() {
   thread_local Scratch s;
@@ -196,7 +199,7 @@ NACRE_INLINE void validate(const Augment& o) {
 
 NACRE_INLINE Canvas canvas(int slot, i64 size, i64 channels) {
   Canvas c{nullptr, size, channels, (size * size + 15) / 16 * 16};
-  c.data = detail::Scratch::grow(detail::scratch().canvas[slot], c.stride * channels);
+  c.data = detail::grow(detail::scratch().canvas[slot], c.stride * channels);
   for (i64 k = 0; k < channels; ++k) std::fill(c.plane(k) + size * size, c.plane(k) + c.stride, 0.f);
   return c;
 }
@@ -240,13 +243,13 @@ NACRE_INLINE void resize(const Picture& picture, Box box, bool flip, Canvas to) 
   s.x.build(box.width, to.size);
   s.y.build(box.height, to.size);
   i64 channels = picture.channels, n = box.width * channels;
-  float* row = detail::Scratch::grow(s.row, (picture.width + s.x.taps) * channels + 16);
+  float* row = detail::grow(s.row, (picture.width + s.x.taps) * channels + 16);
   const u8* origin = picture.data + (box.y * picture.width + box.x) * channels;
   i64 pitch = picture.width * channels;
   backend::simd::run([&] {
     for (i64 y = 0; y < to.size; ++y) {
       const float* wy = s.y.weight.data() + y * s.y.taps;
-      const u8* in = origin + s.y.first[static_cast<std::size_t>(y)] * pitch;
+      const u8* in = origin + s.y.first[y] * pitch;
       float* __restrict r = row;
       for (i64 i = 0; i < n; ++i) r[i] = wy[0] * in[i];
       for (int k = 1; k < s.y.taps; ++k) {
@@ -258,7 +261,7 @@ NACRE_INLINE void resize(const Picture& picture, Box box, bool flip, Canvas to) 
       for (i64 x = 0; x < to.size; ++x) {
         i64 from = flip ? to.size - 1 - x : x;
         const float* wx = s.x.weight.data() + from * s.x.taps;
-        const float* p = row + s.x.first[static_cast<std::size_t>(from)] * channels;
+        const float* p = row + s.x.first[from] * channels;
         float* out = to.data + y * to.size + x;
         if (channels == 1) {
           float sum = 0;
@@ -292,8 +295,8 @@ NACRE_INLINE void recolor(Canvas to, const Look& look) {
     });
   if (look.blur) {
     detail::Scratch& s = detail::scratch();
-    float* row = detail::Scratch::grow(s.row, to.size + 128);
-    detail::blur(to, look.sigma, row, detail::Scratch::grow(s.blurred, to.stride));
+    float* row = detail::grow(s.row, to.size + 128);
+    detail::blur(to, look.sigma, row, detail::grow(s.blurred, to.stride));
   }
   if (look.solarize)
     for (i64 i = 0; i < to.stride * to.channels; ++i)

@@ -12,6 +12,8 @@
 #include <nacre/backend/cpu/norm.hpp>
 #include <nacre/ops/elementwise.hpp>
 
+#include <limits>
+
 namespace nacre {
 
 struct BatchNormOptions {
@@ -49,14 +51,15 @@ Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
     Tensor<T, D> var({cols}), rm = running_mean.shared(), rv = running_var.shared();
     backend::moments_cols(D{}, x.value().data(), rows, cols, mean.data(), var.data());
     T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
-    auto move = [m](T& running, T batch) {
-      T moved = (1 - m) * running + m * batch;
-      if (std::isfinite(moved)) running = moved;  // a bad batch, which a guard refuses, leaves nothing behind
-    };
     for (i64 c = 0; c < cols; ++c) {
-      move(rm[c], mean[c]);
-      move(rv[c], var[c] * unbias);
+      T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * var[c] * unbias;
       rstd[c] = 1 / std::sqrt(var[c] + static_cast<T>(o.eps));
+      if (std::isfinite(moved_mean) && std::isfinite(moved_var)) {
+        rm[c] = moved_mean;
+        rv[c] = moved_var;
+      } else {  // a bad batch leaves nothing behind, nor may it look healthy: x / infinity is 0
+        rstd[c] = std::numeric_limits<T>::quiet_NaN();
+      }
     }
   } else {
     mean.copy_from(running_mean.value());

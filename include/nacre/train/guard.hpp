@@ -1,7 +1,8 @@
-// What watches over a training: non-finite numbers and collapse.
+// What watches over a training: numbers that are not finite.
 //
-// A run that has gone wrong must not overwrite what was right: the check stands between backward and the
-// optimizer's step, so nothing non-finite is ever saved. Tested in tests/train/guard.cpp.
+// A run that has gone wrong must not overwrite what was right. `check_finite` stands between backward and the
+// optimizer's step. `check_savable` stands before a checkpoint: an update can overflow although its loss and
+// gradients were finite. Tested in tests/train/guard.cpp.
 #pragma once
 
 #include <nacre/nn/module.hpp>
@@ -31,14 +32,24 @@ std::string first_non_finite(const M& module) {
 template <class Optimizer, class M>
 void check_finite(double loss, const Optimizer& optimizer, const M& module, i64 step) {
   std::string bad;
-  if (!std::isfinite(loss)) bad = "the loss is not finite";
-  else if (std::string name = optimizer.store().non_finite_gradient(); !name.empty())
-    bad = "the gradient of " + name + " is not finite";
-  if (bad.empty()) return;
-  // Loss and gradient are symptoms; a bad weight is the cause.
-  if (std::string cause = first_non_finite(module); !cause.empty()) bad += ", because " + cause + " is not";
-  fail<NonFiniteError>("train", "step " + std::to_string(step) + ": " + bad + "; lower the learning rate or raise the " +
-                                    "temperature, and look for bad input. The last checkpoint is untouched");
+  if (!std::isfinite(loss)) bad = "the loss";
+  else if (std::string name = optimizer.store().non_finite_gradient(); !name.empty()) bad = "the gradient of " + name;
+  check<NonFiniteError>(bad.empty(), "train", [&] {
+    // The loss names the symptom; a bad weight names the cause.
+    if (std::string cause = first_non_finite(module); !cause.empty()) bad += " (as is " + cause + ")";
+    return "step " + std::to_string(step) + ": " + bad + " is not finite; lower the learning rate or raise the " +
+           "temperature, and look for bad input. The last checkpoint is untouched";
+  });
+}
+
+// Throws NonFiniteError: what would be saved is of no use.
+template <class M>
+void check_savable(const M& module, i64 step) {
+  std::string bad = first_non_finite(module);
+  check<NonFiniteError>(bad.empty(), "save", [&] {
+    return "after step " + std::to_string(step) + " " + bad + " is not finite, so nothing is saved; lower the learning " +
+           "rate. The last checkpoint is untouched";
+  });
 }
 
 }  // namespace nacre::train

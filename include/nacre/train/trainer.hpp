@@ -51,14 +51,10 @@ class Trainer {
   // Of the next step.
   double lr() const { return optim::cosine(options_.lr, step_, options_.steps, options_.warmup_steps); }
 
-  // Throws NonFiniteError, leaving the file as it is, where a tensor is not finite; WriteError.
+  // Throws WriteError, and NonFiniteError where a weight, a statistic or a moment is not finite.
   void save(const std::string& path, io::Metadata metadata = {}) const {
-    std::string bad = first_non_finite(method_);
-    if (bad.empty()) bad = first_non_finite(optimizer_);
-    check<NonFiniteError>(bad.empty(), "train", [&] {
-      return "step " + std::to_string(step_) + ": after an update whose loss and gradients were finite, " + bad +
-             " is not finite; lower the learning rate. Nothing was saved, the last checkpoint is untouched";
-    });
+    check_savable(method_, step_);
+    check_savable(optimizer_, step_);
     metadata["step"] = std::to_string(step_);
     save_checkpoint(path, metadata, part("method", method_), part("optimizer", optimizer_));
   }
