@@ -43,19 +43,18 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
   });
   bool shared = negatives.rank() == 1;
   Var<T> rows(bank), own = gather_rows(rows, index), others = shared ? gather_rows(rows, negatives) : rows;
+  double now = z;
   auto term = [&](const Var<T>& v) {
     Var<T> positive = row_dot(v, own);
     Var<T> negative = shared ? matmul(v, others, {.transpose_b = true}) : gathered_dot(v, bank, negatives);
-    NceOptions form{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.dim(0)};
-    if (o.form == NceForm::nce_constant && z <= 0) {
-      form.z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
-      if (std::isfinite(form.z)) z = form.z;
-    }
+    if (o.form == NceForm::nce_constant && now <= 0) now = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
+    NceOptions form{.form = o.form, .temperature = o.temperature, .z = now, .bank_rows = bank.dim(0)};
     return shared && o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form);
   };
   PirlTerms<T> t;
   if (o.lambda > 0) t.patches = term(patches);
   t.image = term(image);
+  if (std::isfinite(now)) z = now;  // a bad batch does not fix Z
   t.loss = o.lambda > 0 ? t.patches * o.lambda + t.image * (1 - o.lambda) : t.image;
   return t;
 }
