@@ -13,7 +13,7 @@ template <class T = float>
 ResNet<T> used(models::ResNetOptions o, u64 seed = 1) {
   ResNet<T> net(o, Key{seed});
   u64 k = 0;
-  nn::for_each_state(net, [&](const std::string& name, auto& s) {
+  nn::for_each_state(net, [&](const std::string& name, State<T>& s) {
     s.value() = name.ends_with("var") ? uniform<T>(s.shape(), 0.5, 2, ++k) : uniform<T>(s.shape(), -0.3, 0.3, ++k);
   });
   return net;

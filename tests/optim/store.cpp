@@ -30,7 +30,7 @@ TEST_CASE("packing keeps values, makes every parameter a view of one block and p
   Store<float> store(net);
   std::size_t i = 0, decayed = 0;
   nn::for_each_parameter_pair("test", net, before, [](auto& now, const auto& then) { CHECK(same_bits(now, then)); });
-  nn::for_each_parameter(net, [&](const std::string&, auto& p) {
+  nn::for_each_parameter(net, [&](const std::string&, Parameter<float>& p) {
     ++i;
     decayed += p.decay();
     CHECK(p.value().data() >= store.values());
@@ -58,9 +58,9 @@ TEST_CASE("a packed module trains, copies and moves as before") {
   gradient(moved);
   gradient(copy);  // a copy is not packed
   std::vector<Tensor<float>> expected;
-  nn::for_each_parameter(copy, [&](const std::string&, auto& p) { expected.push_back(p.node()->grad); });
+  nn::for_each_parameter(copy, [&](const std::string&, Parameter<float>& p) { expected.push_back(p.node()->grad); });
   std::size_t i = 0;
-  nn::for_each_parameter(moved, [&](const std::string& name, auto& p) {
+  nn::for_each_parameter(moved, [&](const std::string& name, Parameter<float>& p) {
     CHECK_MESSAGE(same_bits(p.node()->grad, expected[i]), name);
     CHECK(p.node()->grad.data() >= store.grads());
     CHECK(p.node()->grad.data() < store.grads() + store.size());
@@ -119,9 +119,9 @@ TEST_CASE("the gradient norm counts what has a gradient; clipping scales it to t
 TEST_CASE("the first gradient that is not finite is named; a large finite one is not") {
   auto net = small();
   Store<float> store(net);
-  nn::for_each_parameter(net, [&](const std::string&, auto& p) { give(p, 3e38f); });  // the sum overflows
+  nn::for_each_parameter(net, [&](const std::string&, Parameter<float>& p) { give(p, 3e38f); });  // the sum overflows
   CHECK(store.non_finite_gradient() == "");
-  nn::for_each_parameter(net, [&](const std::string& name, auto& p) {
+  nn::for_each_parameter(net, [&](const std::string& name, Parameter<float>& p) {
     if (name == "layer3.1.conv2.weight") p.node()->grad[p.value().size() - 1] = std::nanf("");
   });
   CHECK(store.non_finite_gradient() == "layer3.1.conv2.weight");
@@ -151,7 +151,7 @@ TEST_CASE("a warm step takes no memory from the system, and its bits do not depe
       Sgd<float> sgd(net, {.momentum = 0.9, .weight_decay = 1e-4});
       auto step = [&] {
         u64 k = 0;
-        nn::for_each_parameter(net, [&](const std::string&, auto& p) { give(p, 0.01f * static_cast<float>(++k)); });
+        nn::for_each_parameter(net, [&](const std::string&, Parameter<float>& p) { give(p, 0.01f * static_cast<float>(++k)); });
         CHECK(sgd.store().non_finite_gradient() == "");
         sgd.store().clip_gradients(1);
         sgd.step(0.1);
@@ -162,7 +162,7 @@ TEST_CASE("a warm step takes no memory from the system, and its bits do not depe
       CHECK(pool::stats().system_allocations == before);
       CHECK(pool::stats().bytes_in_use == in_use);
       std::vector<Tensor<float>> all;
-      nn::for_each_parameter(net, [&](const std::string&, auto& p) { all.push_back(p.value().clone()); });
+      nn::for_each_parameter(net, [&](const std::string&, Parameter<float>& p) { all.push_back(p.value().clone()); });
       return all;
     });
   };

@@ -112,3 +112,5 @@ void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
 }
 
 }  // namespace nacre::methods
+
+#include <nacre/methods/pirl_impl.hpp>

@@ -127,3 +127,5 @@ class ResNet {
 };
 
 }  // namespace nacre::models
+
+#include <nacre/models/resnet_impl.hpp>

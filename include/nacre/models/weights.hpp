@@ -53,10 +53,15 @@ struct Differences {
 };
 
 // f(name, tensor) over parameters, then states.
-template <class M, class F>
-void each_weight(M& module, F&& f) {
-  nn::for_each_parameter(module, [&](const std::string& name, auto& p) { f(name, p.value()); });
-  nn::for_each_state(module, [&](const std::string& name, auto& s) { f(name, s.value()); });
+template <class T, class F>
+void each_weight(ResNet<T>& encoder, F&& f) {
+  nn::for_each_parameter(encoder, [&](const std::string& name, Parameter<T>& p) { f(name, p.value()); });
+  nn::for_each_state(encoder, [&](const std::string& name, State<T>& s) { f(name, s.value()); });
+}
+template <class T, class F>
+void each_weight(const ResNet<T>& encoder, F&& f) {
+  nn::for_each_parameter(encoder, [&](const std::string& name, const Parameter<T>& p) { f(name, p.value()); });
+  nn::for_each_state(encoder, [&](const std::string& name, const State<T>& s) { f(name, s.value()); });
 }
 
 inline ResNetOptions read_options(const io::SafeTensors& file) {

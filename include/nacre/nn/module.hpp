@@ -18,28 +18,71 @@ namespace nacre::nn {
 
 namespace detail {
 
-template <class M>
+// One parameter or state of a module. Its type is erased, so that a module's tree is compiled once and not again
+// for everything that is done with its leaves.
 struct Leaf {
-  static constexpr bool parameter = false, state = false;
-};
-template <class T, class D>
-struct Leaf<Parameter<T, D>> {
-  static constexpr bool parameter = true, state = false;
-};
-template <class T, class D>
-struct Leaf<State<T, D>> {
-  static constexpr bool parameter = false, state = true;
+  enum class Of { float32, float64, int64 };
+  std::string name;
+  void* object;  // Parameter<T> or State<T>
+  bool parameter;
+  Of type;
 };
 
-template <bool parameters, class M, class F>
-void walk(const std::string& prefix, M& module, F& f) {
-  using Kind = Leaf<std::remove_const_t<M>>;
-  if constexpr (Kind::parameter || Kind::state) {
-    if constexpr (Kind::parameter == parameters) f(prefix, module);
-  } else {
-    std::remove_const_t<M>::visit(module, [&](const std::string& name, auto& child) {
-      walk<parameters>(prefix.empty() ? name : prefix + "." + name, child, f);
+template <class T>
+constexpr Leaf::Of leaf_type() {
+  if constexpr (std::is_same_v<T, float>) return Leaf::Of::float32;
+  else if constexpr (std::is_same_v<T, double>) return Leaf::Of::float64;
+  else {
+    static_assert(std::is_same_v<T, i64>, "a module holds parameters and states of float, double or int64");
+    return Leaf::Of::int64;
+  }
+}
+
+template <class M>
+struct Collect {
+  static void into(std::vector<Leaf>& leaves, const std::string& prefix, M& module) {
+    M::visit(module, [&]<class C>(const std::string& name, C& child) {
+      Collect<C>::into(leaves, prefix.empty() ? name : prefix + "." + name, child);
     });
+  }
+};
+template <class T>
+struct Collect<Parameter<T>> {
+  static void into(std::vector<Leaf>& leaves, const std::string& name, Parameter<T>& p) {
+    leaves.push_back({name, &p, true, leaf_type<T>()});
+  }
+};
+template <class T>
+struct Collect<State<T>> {
+  static void into(std::vector<Leaf>& leaves, const std::string& name, State<T>& s) {
+    leaves.push_back({name, &s, false, leaf_type<T>()});
+  }
+};
+
+template <bool constant, class L, class F>
+void call(const Leaf& leaf, F& f) {
+  using Object = std::conditional_t<constant, const L, L>;
+  if constexpr (std::is_invocable_v<F&, const std::string&, Object&>) f(leaf.name, *static_cast<Object*>(leaf.object));
+  else fail("module", leaf.name + " holds numbers of a type that is not expected here");
+}
+
+// f(name, leaf) for the leaves of one kind, in the order of visit.
+template <bool parameters, class M, class F>
+void walk(M& module, F& f) {
+  constexpr bool constant = std::is_const_v<M>;
+  using Plain = std::remove_const_t<M>;
+  std::vector<Leaf> leaves;
+  Collect<Plain>::into(leaves, "", const_cast<Plain&>(module));
+  for (const Leaf& leaf : leaves) {
+    if (leaf.parameter != parameters) continue;
+    if constexpr (parameters) {
+      if (leaf.type == Leaf::Of::float32) call<constant, Parameter<float>>(leaf, f);
+      else call<constant, Parameter<double>>(leaf, f);
+    } else {
+      if (leaf.type == Leaf::Of::float32) call<constant, State<float>>(leaf, f);
+      else if (leaf.type == Leaf::Of::float64) call<constant, State<double>>(leaf, f);
+      else call<constant, State<i64>>(leaf, f);
+    }
   }
 }
 
@@ -53,7 +96,7 @@ void walk_both(const char* op, M& into, const M& from, F&& f) {
   };
   std::vector<Seen> seen;
   auto collect = [&](const std::string& name, const auto& leaf) { seen.push_back({name, leaf.shape(), &leaf}); };
-  walk<parameters>("", from, collect);
+  walk<parameters>(from, collect);
   std::size_t i = 0;
   auto compare = [&](const std::string& name, const auto& leaf) {
     bool there = i < seen.size();
@@ -63,28 +106,29 @@ void walk_both(const char* op, M& into, const M& from, F&& f) {
     });
     ++i;
   };
-  walk<parameters>("", into, compare);
+  walk<parameters>(into, compare);
   check(i == seen.size(), op,
         [&] { return "the modules differ: " + seen[i].name + " is only in the one that is read"; });
   i = 0;
   auto apply = [&](const std::string&, auto& leaf) {
     f(leaf.value(), static_cast<const std::remove_reference_t<decltype(leaf)>*>(seen[i++].leaf)->value());
   };
-  walk<parameters>("", into, apply);
+  walk<parameters>(into, apply);
 }
 
 }  // namespace detail
 
-// f(const std::string& name, Parameter<T>&) in the order of visit.
+// f(const std::string& name, Parameter<T>&) in the order of visit. f names its T, or compiles for every type a module
+// may hold (`auto&`).
 template <class M, class F>
 void for_each_parameter(M& module, F&& f) {
-  detail::walk<true>("", module, f);
+  detail::walk<true>(module, f);
 }
 
 // f(const std::string& name, State<T>&)
 template <class M, class F>
 void for_each_state(M& module, F&& f) {
-  detail::walk<false>("", module, f);
+  detail::walk<false>(module, f);
 }
 
 template <class M>

@@ -66,3 +66,5 @@ class AdamW {
 };
 
 }  // namespace nacre::optim
+
+#include <nacre/optim/adamw_impl.hpp>

@@ -67,3 +67,5 @@ class Lars {
 };
 
 }  // namespace nacre::optim
+
+#include <nacre/optim/lars_impl.hpp>

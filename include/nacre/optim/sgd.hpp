@@ -53,3 +53,5 @@ class Sgd {
 };
 
 }  // namespace nacre::optim
+
+#include <nacre/optim/sgd_impl.hpp>
