@@ -89,7 +89,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     };
     // Slope along one random direction per parameter: analytic, with step i of the tape broken, and numeric.
     std::vector<Tensor<double>> directions;
-    nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+    nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
       directions.push_back(test::randn(p.shape(), 100 + directions.size()));
     });
     std::size_t steps = 0;
@@ -100,7 +100,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
       tape.break_step(broken);
       backward(l);
       std::vector<double> slopes;
-      nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+      nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
         double s = 0;
         const Tensor<double>& u = directions[slopes.size()];
         REQUIRE(p.node()->has_grad);
@@ -112,7 +112,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     };
     // Long moves cross kinks of the relus, short ones round: one of the lengths must agree.
     std::vector<std::array<double, 4>> numeric;
-    nn::for_each_parameter(pirl, [&](const std::string&, auto& p) {
+    nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
       const Tensor<double>& u = directions[numeric.size()];
       Tensor<double> start = p.value().clone();
       std::array<double, 4> slopes{};

@@ -63,17 +63,21 @@ struct Network {
   }
 };
 
+template <class T, class F>
+void each_tensor(Network<T>& network, const F& f) {
+  nn::for_each_parameter(network, [&](const std::string& name, Parameter<T>& p) { f(name, p.value()); });
+  nn::for_each_state(network, [&](const std::string& name, State<T>& s) { f(name, s.value()); });
+}
+
 template <class T>
 Pirl<T> golden_pirl(NceForm form) {
   Pirl<T> pirl(golden_options(form), 16, Key{1});
   Network<T> network{pirl};
   std::size_t read = 0, there = 0;
-  auto load = [&](const std::string& name, auto& leaf) {
-    leaf.value().copy_from(golden<T>("init." + golden_name(name)));
+  each_tensor(network, [&](const std::string& name, Tensor<T>& tensor) {
+    tensor.copy_from(golden<T>("init." + golden_name(name)));
     ++read;
-  };
-  nn::for_each_parameter(network, load);
-  nn::for_each_state(network, load);
+  });
   for (const std::string& name : golden().names())
     there += name.starts_with("init.") && !name.ends_with("num_batches_tracked");
   REQUIRE(read == there);
@@ -107,7 +111,7 @@ Errors golden_errors(const Form& form, u64 seed = 0) {
   Network<T> network{pirl};
   Random random(Key{seed});
   double size = seed ? 2 * static_cast<double>(std::numeric_limits<T>::epsilon()) : 0;
-  nn::for_each_parameter(network, [&](const std::string&, auto& p) {
+  nn::for_each_parameter(network, [&](const std::string&, Parameter<T>& p) {
     for (T& w : p.value().span()) w *= static_cast<T>(1 + size * random.uniform(-1, 1));
   });
   optim::Sgd<T> sgd(pirl, {.momentum = 0.9, .weight_decay = 1e-4, .decay_all = true});
@@ -127,7 +131,7 @@ Errors golden_errors(const Form& form, u64 seed = 0) {
     if (step == 0) {
       worse(e.embeddings, test::difference(rows.image.value(), golden<T>(prefix + "z_image")));
       worse(e.embeddings, test::difference(rows.patches.value(), golden<T>(prefix + "z_patch")));
-      nn::for_each_parameter(network, [&](const std::string& name, auto& p) {
+      nn::for_each_parameter(network, [&](const std::string& name, Parameter<T>& p) {
         CAPTURE(name);
         REQUIRE(p.node()->has_grad);
         worse(e.gradients, test::difference(p.node()->grad, golden<T>(prefix + "grad." + golden_name(name))));
@@ -136,11 +140,9 @@ Errors golden_errors(const Form& form, u64 seed = 0) {
     sgd.step(0.05);
     pirl.bank.update(index, rows.image.value());
   }
-  auto compare = [&](const std::string& name, auto& leaf) {
-    worse(e.final, test::difference(leaf.value(), golden<T>(prefix + "final." + golden_name(name))));
-  };
-  nn::for_each_parameter(network, compare);
-  nn::for_each_state(network, compare);
+  each_tensor(network, [&](const std::string& name, Tensor<T>& tensor) {
+    worse(e.final, test::difference(tensor, golden<T>(prefix + "final." + golden_name(name))));
+  });
   e.bank = test::difference(pirl.bank.rows(), golden<T>(prefix + "bank"));
   if (form.form == NceForm::nce_constant)
     e.z = std::abs(pirl.z.value()[0] / golden().get<double>("nce_constant.z")[0] - 1);

@@ -104,8 +104,9 @@ TEST_CASE("what is not finite is not saved, and the file before stays") {
   CHECK(scratch::has(text, "after step 1 out.bias is not finite, so nothing is saved"));
   CHECK(scratch::content(dir / "c.safetensors") == before);
   run.method.out.bias.value()[0] = 0;
-  nn::for_each_state(run.optimizer, [](const std::string& name, auto& s) {
-    if (name == "square") s.value()[0] = bad;
+  float v = bad;
+  nn::for_each_state(run.optimizer, [v](const std::string& name, auto& s) {
+    if (name == "square") s.value()[0] = static_cast<std::remove_reference_t<decltype(s.value()[0])>>(v);
   });
   text = scratch::error<NonFiniteError>([&] { run.trainer.save(dir / "c.safetensors"); });
   CHECK(scratch::has(text, "square is not finite"));

@@ -95,7 +95,8 @@ TEST_CASE("a checkpoint without a step is refused, and nothing has changed") {
   for (const char* step : {"", "x", "-1", "1.5"}) {
     io::Metadata metadata;
     if (*step) metadata["step"] = step;
-    train::save_checkpoint(dir / "c.safetensors", metadata, train::part("method", a.method), train::part("optimizer", a.optimizer));
+    train::save_checkpoint(dir / "c.safetensors", metadata, train::part("method", a.method),
+                           train::part("optimizer", a.optimizer));
     std::string text = scratch::error<DataError>([&] { b.trainer.load(dir / "c.safetensors"); });
     CHECK(scratch::has(text, "does not say at which step"));
     CHECK(b.state() == before);
@@ -114,7 +115,8 @@ TEST_CASE("attraction alone collapses: spread, rank and uniformity say so, while
   };
   auto measure = [&] {
     const Tensor<float>& z = method.rows;
-    return Measured{eval::spread(z), eval::effective_rank(z), eval::uniformity(z), eval::alignment(z.rows(0, 8), z.rows(8, 16))};
+    return Measured{eval::spread(z), eval::effective_rank(z), eval::uniformity(z),
+                    eval::alignment(z.rows(0, 8), z.rows(8, 16))};
   };
   Measured before{}, after{};
   double first = 0, last = 0;

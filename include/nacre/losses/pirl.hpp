@@ -47,7 +47,8 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
   auto term = [&](const Var<T>& v) {
     Var<T> positive = row_dot(v, own);
     Var<T> negative = shared ? matmul(v, others, {.transpose_b = true}) : gathered_dot(v, bank, negatives);
-    if (o.form == NceForm::nce_constant && now <= 0) now = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
+    if (o.form == NceForm::nce_constant && now <= 0)
+      now = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
     NceOptions form{.form = o.form, .temperature = o.temperature, .z = now, .bank_rows = bank.dim(0)};
     return shared && o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form);
   };
