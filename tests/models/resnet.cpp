@@ -16,7 +16,7 @@ template <class T>
 ResNet<T> used(const models::ResNetOptions& o, u64 seed = 1) {
   ResNet<T> net(o, Key{seed});
   u64 k = 0;
-  nn::for_each_state(net, [&](const std::string& name, auto& s) {
+  nn::for_each_state(net, [&](const std::string& name, State<T>& s) {
     s.value() = name.ends_with("var") ? uniform<T>(s.shape(), 0.5, 2, ++k) : uniform<T>(s.shape(), -0.3, 0.3, ++k);
   });
   return net;

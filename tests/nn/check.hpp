@@ -23,7 +23,7 @@ template <class M>
 void check_module(const M& module, const Tensor<double>& x, Mode mode = Mode::train, double h = 1e-5,
                   double tolerance = 1e-7) {
   std::vector<Tensor<double>> inputs{x};
-  nn::for_each_parameter(module, [&](const std::string&, const auto& p) { inputs.push_back(p.value()); });
+  nn::for_each_parameter(module, [&](const std::string&, const Parameter<double>& p) { inputs.push_back(p.value()); });
   auto f = [&](const std::vector<Var<double>>& v) {
     M m = module;
     std::size_t i = 1;
