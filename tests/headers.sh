@@ -26,7 +26,7 @@ check() {
   if ! echo "#include <$header>" | $compile -DNACRE_COMPILED -fsyntax-only -MD -MF "$scratch/$name" -x c++ -; then
     echo "FAILED compiled: $header"
     failed=1
-  elif grep -E '/(Eigen|tbb|oneapi)/|/(zlib|png|jpeglib)\.h' "$scratch/$name"; then
+  elif grep -E '/(Eigen|tbb|oneapi)/|/(zlib|png|jpeglib)\.h( |$)' "$scratch/$name"; then
     echo "FAILED compiled: $header reads the headers above, which its users need not have"
     failed=1
   fi

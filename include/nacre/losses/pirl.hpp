@@ -83,3 +83,5 @@ inline double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim
 }
 
 }  // namespace nacre::losses
+
+#include <nacre/losses/pirl_impl.hpp>

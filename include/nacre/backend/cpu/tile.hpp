@@ -28,8 +28,14 @@ template <class V>
 [[gnu::always_inline]] inline V fma(V a, V b, V c) {
   return a * b + c;
 }
-[[gnu::always_inline]] inline auto splat(float x) { return x - (float __attribute__((vector_size(16)))){}; }
-[[gnu::always_inline]] inline auto splat(double x) { return x - (double __attribute__((vector_size(16)))){}; }
+[[gnu::always_inline]] inline auto splat(float x) {
+  float __attribute__((vector_size(16))) v = {x, x, x, x};
+  return v;
+}
+[[gnu::always_inline]] inline auto splat(double x) {
+  double __attribute__((vector_size(16))) v = {x, x};
+  return v;
+}
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
 #undef NACRE_TILE_LEAVE
