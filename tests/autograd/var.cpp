@@ -56,6 +56,10 @@ TEST_CASE("backward wants a scalar that depends on something, once") {
   check_message([&] { backward(x); }, {"backward", "scalar", "[2, 3]"});
   check_message([&] { backward(sum(x.detach())); }, {"backward", "depends on no parameter"});
   check_message([&] { backward(Var<float>(Tensor<float>::scalar(1))); }, {"backward", "depends on no parameter"});
+  auto y = sum(x), z = square(y);
+  backward(z);
+  check_message([&] { backward(z); }, {"backward", "already run"});
+  check_message([&] { backward(y + y); }, {"backward", "already run"});
 }
 
 TEST_CASE("without a tape values are computed and nothing is kept") {

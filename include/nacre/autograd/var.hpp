@@ -38,7 +38,7 @@ class Var {
   i64 dim(int i) const { return shape()[i]; }
   T item() const { return value().item(); }
 
-  // dL/dvalue after backward(L); zeros if nothing flowed here.
+  // dL/dvalue after backward(L), of leaves; zeros if nothing flowed here.
   Tensor<T, D> grad() const { return node_->has_grad ? node_->grad : Tensor<T, D>::zeros(shape()); }
   bool needs_grad() const { return node_ && node_->needs_grad; }
 
@@ -98,6 +98,7 @@ struct OpStep final : Tape::Step {
 
   OpStep(const char* n, std::shared_ptr<Node<T, D>> o, F f) : Step(n), out(std::move(o)), backward(std::move(f)) {}
   void run(double scale) override {
+    out->needs_grad = false;     // its step is gone: a second `backward` is refused
     if (!out->has_grad) return;  // nothing downstream asked for it
     if (scale != 1.0)
       for (T& g : out->grad.span()) g = static_cast<T>(static_cast<acc_t<T>>(g) * scale);
