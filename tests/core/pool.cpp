@@ -71,4 +71,7 @@ TEST_CASE("threads may allocate, share and free at once") {
   CHECK(shared.unique());
 }
 
-TEST_CASE("an impossible size is std::bad_alloc") { CHECK_THROWS_AS(Tensor<float>({i64{1} << 50}), std::bad_alloc); }
+TEST_CASE("an impossible size is std::bad_alloc") {
+  CHECK_THROWS_AS(Tensor<float>({i64{1} << 50}), std::bad_alloc);
+  CHECK_THROWS_AS(Tensor<double>({i64{1} << 61}), std::bad_alloc);  // 2^64 bytes
+}

@@ -23,7 +23,7 @@ class Tensor {
   using value_type = T;
 
   Tensor() : shape_{0} {}  // no elements: "not there"
-  explicit Tensor(const Shape& shape) : shape_(shape), buffer_(static_cast<std::size_t>(shape.size()) * sizeof(T)) {}
+  explicit Tensor(const Shape& shape) : shape_(shape), buffer_(bytes_of(shape)) {}
 
   static Tensor zeros(const Shape& shape) {
     Tensor t(shape);
@@ -115,6 +115,11 @@ class Tensor {
   bool shares_memory(const Tensor& other) const { return buffer_.same(other.buffer_); }
 
  private:
+  static std::size_t bytes_of(const Shape& shape) {  // a product that would overflow stays too much for the pool
+    constexpr i64 most = i64{1} << 56;
+    return static_cast<std::size_t>(shape.size() < most ? shape.size() : most) * sizeof(T);
+  }
+
   Shape shape_;
   Buffer buffer_;
   i64 offset_ = 0;

@@ -32,6 +32,12 @@ TEST_CASE("moments and dot products are those of a plain loop, at shapes around 
     }
 }
 
+TEST_CASE("no rows have dot products of 0") {
+  auto s1 = Tensor<double>::full({5}, 7), s2 = s1.clone(), mean = s1.clone();
+  backend::dot_cols(Cpu{}, s1.data(), s1.data(), mean.data(), 0, 5, s1.data(), s2.data());
+  for (i64 c = 0; c < 5; ++c) CHECK_UNARY(s1[c] == 0 && s2[c] == 0);
+}
+
 TEST_CASE("a large mean does not eat the variance of floats") {
   constexpr i64 rows = 20000;
   auto x = randn<float>({rows, 3});

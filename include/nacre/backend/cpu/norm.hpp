@@ -42,6 +42,7 @@ void moments_cols(Cpu, const T* x, i64 rows, i64 cols, T* mean, T* var) {
   auto chunks = detail::Chunks::of(rows, cols);
   Buffer buffer(static_cast<std::size_t>(2 * chunks.count * cols) * sizeof(T));
   T* part = static_cast<T*>(buffer.data());
+  if (rows == 0) std::fill_n(part, 2 * cols, T(0));
   parallel_for(rows, chunks.size, [&](i64 begin, i64 end) {
     T* m = part + begin / chunks.size * 2 * cols;
     T* s = m + cols;
@@ -71,6 +72,7 @@ void dot_cols(Cpu, const T* gy, const T* x, const T* mean, i64 rows, i64 cols, T
   auto chunks = detail::Chunks::of(rows, cols);
   Buffer buffer(static_cast<std::size_t>(2 * chunks.count * cols) * sizeof(T));
   T* part = static_cast<T*>(buffer.data());
+  if (rows == 0) std::fill_n(part, 2 * cols, T(0));
   parallel_for(rows, chunks.size, [&](i64 begin, i64 end) {
     T* a = part + begin / chunks.size * 2 * cols;
     T* b = a + cols;
