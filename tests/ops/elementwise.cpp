@@ -37,6 +37,8 @@ TEST_CASE("options reach the functor") {
   CHECK(difference(leaky_relu(x, 0.2).value(), Tensor<double>::of({3}, {-0.4, 0.5, 3})) < 1e-15);
   CHECK(difference(clamp(x, -1, 2).value(), Tensor<double>::of({3}, {-1, 0.5, 2})) < 1e-15);
   CHECK(difference((2 * x - 1).value(), Tensor<double>::of({3}, {-5, 0, 5})) < 1e-15);
+  CHECK(difference((1 - 2 * x).value(), Tensor<double>::of({3}, {5, 0, -5})) < 1e-15);
+  CHECK(same_bits((1 + x).value(), (x + 1).value()));
 }
 
 TEST_CASE("NaN is not swallowed by relu and clamp") {

@@ -121,6 +121,8 @@ template <class T, class D> Var<T, D> operator*(const Var<T, D>& a, double s) { 
 template <class T, class D> Var<T, D> operator*(double s, const Var<T, D>& a) { return scale(a, s); }
 template <class T, class D> Var<T, D> operator/(const Var<T, D>& a, double s) { return scale(a, 1 / s); }
 template <class T, class D> Var<T, D> operator+(const Var<T, D>& a, double s) { return shift(a, s); }
+template <class T, class D> Var<T, D> operator+(double s, const Var<T, D>& a) { return shift(a, s); }
 template <class T, class D> Var<T, D> operator-(const Var<T, D>& a, double s) { return shift(a, -s); }
+template <class T, class D> Var<T, D> operator-(double s, const Var<T, D>& a) { return shift(neg(a), s); }
 
 }  // namespace nacre
