@@ -5,7 +5,7 @@
 //
 // A sample's own row is left out: per-sample draws range over N - 1 rows and step over the own one; in a shared
 // draw the loss masks it. `exclude_self = false` matches VISSL, which keeps it.
-// Every draw is a pure function of the key. Tested in tests/bank/negatives.cpp.
+// Every draw is a pure function of the key. Tested in tests/bank/memory_bank.cpp.
 #pragma once
 
 #include <nacre/core/parallel.hpp>

@@ -1,8 +1,8 @@
 // Linear probe: how well a linear classifier reads the class off frozen features.
 //
-//   x^ = (x - mean_c) / sqrt(var_c + 1e-5)     per channel c, over the training rows and cells: batch norm without
-//   affine p = softmax(W x^ + b),  W [K, D], from zero;  loss = mean -log p_y + weight_decay / 2 |W|^2 SGD, Nesterov
-//   momentum, cosine from lr to 0 over all steps; batches in the order keyed by the epoch
+//   x^ = (x - mean_c) / sqrt(var_c + 1e-5)   per channel c over training rows and cells: batch norm without affine
+//   p = softmax(W x^ + b),  W [K, D], from zero;  loss = mean -log p_y + weight_decay / 2 |W|^2
+//   SGD, Nesterov momentum, cosine from lr to 0 over all steps; batches in the order keyed by the epoch
 //
 // Features are [N, D] with D = cells * channels, channels last, in float or bf16 (half the memory; they are made float
 // a batch at a time). No tape: one product forward, one back. Misra & van der Maaten 2019; Goyal et al., "Scaling and

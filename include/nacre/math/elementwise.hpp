@@ -3,7 +3,7 @@
 //   unary   y = f(x)        f.grad(kept, gy) = dL/dx, where kept is x or y as F::keep says
 //   binary  y = f(a, b)     f.grad_a(a, b, gy), f.grad_b(a, b, gy); F::keeps: whether they read a and b
 //
-// One line in math/lists.hpp makes an op, its gradient test, the CUDA kernel and the benchmark of each.
+// One line in math/lists.hpp makes an op, its gradient test and its CUDA kernel.
 // Tested in tests/math/elementwise.cpp (every derivative by finite differences in double).
 #pragma once
 

@@ -1,4 +1,4 @@
-// The lists from which ops, tests, CUDA kernels and benchmarks are made: X(Functor, op_name).
+// The lists from which ops, tests and CUDA kernels are made: X(Functor, op_name).
 #pragma once
 
 #include <nacre/math/elementwise.hpp>

@@ -48,6 +48,7 @@ struct Collect {
 };
 template <class T>
 struct Collect<Parameter<T>> {
+  static_assert(Real<T>, "a parameter is of float or double");
   static void into(std::vector<Leaf>& leaves, const std::string& name, Parameter<T>& p) {
     leaves.push_back({name, &p, true, leaf_type<T>()});
   }
