@@ -57,7 +57,8 @@ TEST_CASE("assign overwrites; a copy of a bank is another bank") {
 
 TEST_CASE("a bank refuses rows it does not have and shapes that do not fit") {
   MemoryBank<float> bank(8, 4, Key{5});
-  CHECK_THROWS_WITH_AS(bank.update(Tensor<i64>::of({1}, {8}), Tensor<float>({1, 4})), "memory_bank: row 8 of a bank of 8 rows", Error);
+  CHECK_THROWS_WITH_AS(bank.update(Tensor<i64>::of({1}, {8}), Tensor<float>({1, 4})),
+                       "memory_bank: row 8 of a bank of 8 rows", Error);
   CHECK_THROWS_AS(bank.update(Tensor<i64>::of({1}, {-1}), Tensor<float>({1, 4})), Error);
   CHECK_THROWS_AS(bank.update(Tensor<i64>::of({1}, {1}), Tensor<float>({1, 5})), Error);
   CHECK_THROWS_AS(MemoryBank<float>(0, 4, Key{}), Error);

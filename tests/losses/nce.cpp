@@ -30,7 +30,9 @@ Tensor<double> scores(const Shape& shape, u64 seed) {
 Tensor<double> wave(i64 n, i64 d, double phi) {
   Tensor<double> t({n, d});
   for (i64 i = 0; i < n; ++i)
-    for (i64 j = 0; j < d; ++j) t[i * d + j] = std::sin(phi + .7 * static_cast<double>(i) + 1.3 * static_cast<double>(j) + .11 * static_cast<double>(i * j));
+    for (i64 j = 0; j < d; ++j)
+      t[i * d + j] =
+          std::sin(phi + .7 * static_cast<double>(i) + 1.3 * static_cast<double>(j) + .11 * static_cast<double>(i * j));
   return t;
 }
 
@@ -47,7 +49,8 @@ TEST_CASE("each form of the contrastive term equals its textbook formula") {
       if (form == NceForm::info_nce) expected += -std::log(e / (e + sum));
       if (form == NceForm::nce_paper) {
         expected += -std::log(e / (e + sum));
-        for (i64 k = 0; k < 7; ++k) expected -= std::log(1 - std::exp(n[b * 7 + k] / t) / (std::exp(n[b * 7 + k] / t) + sum));
+        for (i64 k = 0; k < 7; ++k)
+          expected -= std::log(1 - std::exp(n[b * 7 + k] / t) / (std::exp(n[b * 7 + k] / t) + sum));
       }
       if (form == NceForm::nce_constant) {
         double c = 7.0 / 16;
@@ -81,7 +84,8 @@ TEST_CASE("a masked column changes neither the loss nor the gradient") {
   Tensor<i64> index = Tensor<i64>::of({5}, {3, 4, 8, 5, 6}), own = Tensor<i64>::of({1}, {8});
   for (NceForm form : {NceForm::info_nce, NceForm::nce_paper}) {
     double masked = losses::nce(Var<double>(p), Var<double>(n), options(form), index, own).item();
-    CHECK(masked == doctest::Approx(losses::nce(Var<double>(p), Var<double>(without), options(form)).item()).epsilon(1e-13));
+    CHECK(masked ==
+          doctest::Approx(losses::nce(Var<double>(p), Var<double>(without), options(form)).item()).epsilon(1e-13));
     Tape tape;
     Var<double> v = variable(tape, n.clone());
     backward(losses::nce(constant(tape, p), v, options(form), index, own));
@@ -91,7 +95,8 @@ TEST_CASE("a masked column changes neither the loss nor the gradient") {
 
 TEST_CASE("equal scores cost log(K + 1), and a cold temperature stays finite in float") {
   Tensor<float> p = Tensor<float>::full({2}, 0.25f), n = Tensor<float>::full({2, 100}, 0.25f);
-  CHECK(losses::nce(Var<float>(p), Var<float>(n), {.temperature = 0.07}).item() == doctest::Approx(std::log(101.0)).epsilon(1e-6));
+  CHECK(losses::nce(Var<float>(p), Var<float>(n), {.temperature = 0.07}).item() ==
+        doctest::Approx(std::log(101.0)).epsilon(1e-6));
   p.fill(-1);
   n.fill(1);
   for (NceForm form : {NceForm::info_nce, NceForm::nce_paper})
@@ -108,8 +113,9 @@ TEST_CASE("the published golden values are reproduced to six digits") {
     NceForm form;
     double image, patches, total, image00, image25, patches00, patches25;
   };
-  const Row rows[] = {{NceForm::nce_constant, 8.222158887, 8.923122660, 8.572640773, -.0427880, .5467787, -.3258869, .4296457},
-                      {NceForm::info_nce, 5.285107212, 5.930384772, 5.607745992, -.9096579, .0331324, -1.2596962, .0458683}};
+  const Row rows[] = {
+      {NceForm::nce_constant, 8.222158887, 8.923122660, 8.572640773, -.0427880, .5467787, -.3258869, .4296457},
+      {NceForm::info_nce, 5.285107212, 5.930384772, 5.607745992, -.9096579, .0331324, -1.2596962, .0458683}};
   for (const Row& row : rows) {
     Tape tape;
     Var<double> va = variable(tape, a.clone()), vp = variable(tape, p.clone());
@@ -150,7 +156,8 @@ TEST_CASE("an untrained encoder starts at the expected loss") {
   for (const Row& row : rows) {
     Tensor<i64> negatives = draw_negatives(index, n, {.count = row.k}, Key{3});
     losses::PirlOptions o{.lambda = 0, .temperature = row.temperature, .form = row.form};
-    double z = 0, loss = losses::pirl(Var<float>(embeddings.rows()), Var<float>(), bank.rows(), index, negatives, o, z).loss.item();
+    double z = 0, loss = losses::pirl(Var<float>(embeddings.rows()), Var<float>(), bank.rows(), index, negatives, o, z)
+                             .loss.item();
     CHECK(std::abs(losses::expected_initial_loss(o, row.k, d) - row.anchor) < 0.2);
     CHECK(std::abs(loss - row.anchor) < 0.5);
   }
@@ -158,7 +165,8 @@ TEST_CASE("an untrained encoder starts at the expected loss") {
 
 TEST_CASE("wrong shapes and options are refused with the rule") {
   Var<double> p(scores({3}, 1)), n(scores({4, 7}, 2)), good(scores({3, 7}, 2));
-  CHECK_THROWS_WITH_AS(losses::nce(p, n, {}), "nce: positive is [3], negatives are [4, 7]; need [B] and [B, K] with B, K at least 1", Error);
+  CHECK_THROWS_WITH_AS(losses::nce(p, n, {}),
+                       "nce: positive is [3], negatives are [4, 7]; need [B] and [B, K] with B, K at least 1", Error);
   CHECK_THROWS_AS(losses::nce(p, good, {.temperature = 0}), Error);
   CHECK_THROWS_AS(losses::nce(p, good, {.form = NceForm::nce_constant}), Error);
   CHECK_THROWS_AS(losses::nce(p, good, {}, Tensor<i64>({6}), Tensor<i64>({3})), Error);

@@ -15,8 +15,8 @@ namespace {
 template <class M>
 void randomise(M& module) {  // gamma 1 and beta 0 would hide a mistake
   u64 seed = 50;
-  nn::for_each_parameter(module,
-                         [&](const std::string&, Parameter<double>& p) { p.value() = uniform(p.shape(), 0.5, 1.5, seed++); });
+  nn::for_each_parameter(
+      module, [&](const std::string&, Parameter<double>& p) { p.value() = uniform(p.shape(), 0.5, 1.5, seed++); });
 }
 
 }  // namespace

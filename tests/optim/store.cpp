@@ -151,7 +151,8 @@ TEST_CASE("a warm step takes no memory from the system, and its bits do not depe
       Sgd<float> sgd(net, {.momentum = 0.9, .weight_decay = 1e-4});
       auto step = [&] {
         u64 k = 0;
-        nn::for_each_parameter(net, [&](const std::string&, Parameter<float>& p) { give(p, 0.01f * static_cast<float>(++k)); });
+        nn::for_each_parameter(
+            net, [&](const std::string&, Parameter<float>& p) { give(p, 0.01f * static_cast<float>(++k)); });
         CHECK(sgd.store().non_finite_gradient() == "");
         sgd.store().clip_gradients(1);
         sgd.step(0.1);

@@ -24,7 +24,8 @@ struct GradReport {
   bool ok(double tolerance = 1e-7) const { return worst <= tolerance; }  // false for NaN
   std::string str() const {
     return "input " + std::to_string(input) + " element " + std::to_string(element) + ": analytic " +
-           std::to_string(analytic) + ", numeric " + std::to_string(numeric) + ", relative error " + std::to_string(worst);
+           std::to_string(analytic) + ", numeric " + std::to_string(numeric) + ", relative error " +
+           std::to_string(worst);
   }
 };
 

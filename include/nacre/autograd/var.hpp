@@ -27,7 +27,8 @@ class Var {
   using value_type = T;
 
   Var() = default;
-  Var(Tensor<T, D> value, Tape* tape = nullptr, bool needs_grad = false) : node_(std::make_shared<Node<T, D>>()), tape_(tape) {
+  Var(Tensor<T, D> value, Tape* tape = nullptr, bool needs_grad = false)
+      : node_(std::make_shared<Node<T, D>>()), tape_(tape) {
     node_->value = std::move(value);
     node_->needs_grad = needs_grad;
   }
@@ -131,8 +132,9 @@ Var<T, D> make_op(const char* name, Tensor<T, D> value, F backward, const In&...
 template <class T, class D>
 void backward(const Var<T, D>& loss) {
   check(loss.value().size() == 1, "backward", [&] { return "needs a scalar loss, got " + loss.shape().str(); });
-  check(loss.needs_grad(), "backward",
-        [] { return std::string("the loss depends on no parameter or variable of a tape (or its tape has already run)"); });
+  check(loss.needs_grad(), "backward", [] {
+    return std::string("the loss depends on no parameter or variable of a tape (or its tape has already run)");
+  });
   auto g = gradient_of(loss);
   g.tensor.fill(T(1));
   loss.tape()->run_backward();

@@ -52,7 +52,9 @@ struct Spread {
   static constexpr bool flat = false;
   const T* p;
   i64 row_step, col_step;
-  NACRE_HD acc_t<T> operator()(i64 row, i64 col) const { return static_cast<acc_t<T>>(p[row * row_step + col * col_step]); }
+  NACRE_HD acc_t<T> operator()(i64 row, i64 col) const {
+    return static_cast<acc_t<T>>(p[row * row_step + col * col_step]);
+  }
 };
 
 }  // namespace nacre::backend

@@ -106,7 +106,8 @@ class Tensor {
     return t;
   }
   void copy_from(const Tensor& other) {
-    check(other.shape_ == shape_, "copy_from", [&] { return "shapes differ: " + shape_.str() + " from " + other.shape_.str(); });
+    check(other.shape_ == shape_, "copy_from",
+          [&] { return "shapes differ: " + shape_.str() + " from " + other.shape_.str(); });
     if (size() > 0) std::memcpy(static_cast<void*>(data()), other.data(), static_cast<std::size_t>(size()) * sizeof(T));
   }
 

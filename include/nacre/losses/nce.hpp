@@ -81,7 +81,8 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
   check(!constant_z || (!(o.z <= 0) && o.bank_rows > 0), "nce",
         [] { return std::string("the form nce_constant needs z (see nce_z) and bank_rows"); });
   check(shared_index.empty() || (shared_index.size() == n[1] && own.size() == n[0]), "nce", [&] {
-    return "shared_index " + shared_index.shape().str() + ", own " + own.shape().str() + "; need [K] and [B] of " + n.str();
+    return "shared_index " + shared_index.shape().str() + ", own " + own.shape().str() + "; need [K] and [B] of " +
+           n.str();
   });
 
   i64 batch = n[0], k = n[1];
@@ -109,38 +110,41 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
   T mean = 0;
   for (T t : term.span()) mean += t / static_cast<T>(batch);
 
-  return make_op("nce", Tensor<T, D>::scalar(mean),
-                 [=, np = positive.node(), nn = negatives.node(), vp = positive.value(), vn = negatives.value()](const Tensor<T, D>& gy) {
-    auto gp = gradient_of(np);
-    auto gn = gradient_of(nn);
-    T scale = gy.item() * inv / static_cast<T>(batch);
-    const T *p = vp.data(), *neg_scores = vn.data(), *lv = level.data();
-    T* gpd = gp ? gp.data() : nullptr;
-    T* gnd = gn ? gn.data() : nullptr;
-    parallel_for(batch, 1, [&](i64 begin, i64 end) {
-      Tensor<T> s({k});
-      for (i64 b = begin; b < end; ++b) {
-        T m = lv[b], a = scalar::sigmoid(m - p[b] * inv);  // dL/ds+ = -a, dL/dM = a - sum_k sigmoid(s_k - M)
-        if (gpd) gpd[b] = (gp.into == Into::add ? gpd[b] : T(0)) - scale * a;
-        if (!gnd) continue;
-        detail::scaled_row(neg_scores + b * k, k, inv, s.data(), mask(b), own_of(b));
-        T* g = gnd + b * k;
-        if (gn.into == Into::assign) std::memset(g, 0, static_cast<std::size_t>(k) * sizeof(T));
-        T dm = constant_z ? T(0) : a;
-        if (o.form != NceForm::info_nce)
-          for (i64 i = 0; i < k; ++i) {
-            T h = scalar::sigmoid(s[i] - m);
-            g[i] += scale * h;
-            if (!constant_z) dm -= h;
+  return make_op(
+      "nce", Tensor<T, D>::scalar(mean),
+      [=, np = positive.node(), nn = negatives.node(), vp = positive.value(),
+       vn = negatives.value()](const Tensor<T, D>& gy) {
+        auto gp = gradient_of(np);
+        auto gn = gradient_of(nn);
+        T scale = gy.item() * inv / static_cast<T>(batch);
+        const T *p = vp.data(), *neg_scores = vn.data(), *lv = level.data();
+        T* gpd = gp ? gp.data() : nullptr;
+        T* gnd = gn ? gn.data() : nullptr;
+        parallel_for(batch, 1, [&](i64 begin, i64 end) {
+          Tensor<T> s({k});
+          for (i64 b = begin; b < end; ++b) {
+            T m = lv[b], a = scalar::sigmoid(m - p[b] * inv);  // dL/ds+ = -a, dL/dM = a - sum_k sigmoid(s_k - M)
+            if (gpd) gpd[b] = (gp.into == Into::add ? gpd[b] : T(0)) - scale * a;
+            if (!gnd) continue;
+            detail::scaled_row(neg_scores + b * k, k, inv, s.data(), mask(b), own_of(b));
+            T* g = gnd + b * k;
+            if (gn.into == Into::assign) std::memset(g, 0, static_cast<std::size_t>(k) * sizeof(T));
+            T dm = constant_z ? T(0) : a;
+            if (o.form != NceForm::info_nce)
+              for (i64 i = 0; i < k; ++i) {
+                T h = scalar::sigmoid(s[i] - m);
+                g[i] += scale * h;
+                if (!constant_z) dm -= h;
+              }
+            if (constant_z) continue;
+            T* sp = s.data();
+            backend::simd::run([=] {
+              for (i64 i = 0; i < k; ++i) g[i] += scale * dm * scalar::exp(sp[i] - m);  // dM/ds_k = e^{s_k - M}
+            });
           }
-        if (constant_z) continue;
-        T* sp = s.data();
-        backend::simd::run([=] {
-          for (i64 i = 0; i < k; ++i) g[i] += scale * dm * scalar::exp(sp[i] - m);  // dM/ds_k = e^{s_k - M}
         });
-      }
-    });
-  }, positive, negatives);
+      },
+      positive, negatives);
 }
 
 }  // namespace nacre::losses

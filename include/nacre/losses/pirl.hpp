@@ -33,13 +33,16 @@ struct PirlTerms {
 template <class T>
 PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& bank, const Tensor<i64>& index,
                   const Tensor<i64>& negatives, const PirlOptions& o, double& z) {
-  check(o.lambda >= 0 && o.lambda <= 1, "pirl", [&] { return "lambda " + std::to_string(o.lambda) + " is not between 0 and 1"; });
-  check(image.shape().rank() == 2 && bank.rank() == 2 && image.dim(0) == index.size() && image.dim(1) == bank.dim(1), "pirl", [&] {
-    return "image is " + image.shape().str() + ", index " + index.shape().str() + ", bank " + bank.shape().str() +
-           "; need one unit row per index, as long as the bank's";
-  });
+  check(o.lambda >= 0 && o.lambda <= 1, "pirl",
+        [&] { return "lambda " + std::to_string(o.lambda) + " is not between 0 and 1"; });
+  check(image.shape().rank() == 2 && bank.rank() == 2 && image.dim(0) == index.size() && image.dim(1) == bank.dim(1),
+        "pirl", [&] {
+          return "image is " + image.shape().str() + ", index " + index.shape().str() + ", bank " + bank.shape().str() +
+                 "; need one unit row per index, as long as the bank's";
+        });
   check(o.lambda == 0 || (patches.node() && patches.shape() == image.shape()), "pirl", [&] {
-    return "patches must be " + image.shape().str() + " like image" + (patches.node() ? ", got " + patches.shape().str() : "");
+    return "patches must be " + image.shape().str() + " like image" +
+           (patches.node() ? ", got " + patches.shape().str() : "");
   });
   bool shared = negatives.rank() == 1;
   Var<T> rows(bank), own = gather_rows(rows, index), others = shared ? gather_rows(rows, negatives) : rows;
@@ -64,13 +67,14 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
 template <class T>
 PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& bank, const Tensor<i64>& index,
                   const Tensor<i64>& negatives, const PirlOptions& o) {
-  check(o.form != NceForm::nce_constant, "pirl", [] { return std::string("the form nce_constant needs a place to keep Z in"); });
+  check(o.form != NceForm::nce_constant, "pirl",
+        [] { return std::string("the form nce_constant needs a place to keep Z in"); });
   double none = 0;
   return pirl(image, patches, bank, index, negatives, o, none);
 }
 
 // What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
-// InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, where c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
+// InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
 // A loss that stays at log(K + 1) tells nothing apart.
 inline double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim) {
   double kappa = 1 / o.temperature, c = 1, t = 1;

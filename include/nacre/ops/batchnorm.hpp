@@ -26,21 +26,25 @@ struct Affine {
   template <class A> NACRE_HD A operator()(A x, A scale, A shift) const { return x * scale + shift; }
 };
 struct BatchNormGrad {  // gy scale + x slope + shift
-  template <class A> NACRE_HD A operator()(A gy, A x, A scale, A slope, A shift) const { return gy * scale + (x * slope + shift); }
+  template <class A>
+  NACRE_HD A operator()(A gy, A x, A scale, A slope, A shift) const {
+    return gy * scale + (x * slope + shift);
+  }
 };
 
 }  // namespace detail
 
 template <class T, class D>
-Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, const State<T, D>& running_mean,
-                     const State<T, D>& running_var, BatchNormOptions o = {}) {
+Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
+                     const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o = {}) {
   using backend::PerCol, backend::map;
   i64 rows = x.shape().rows(), cols = x.shape().cols();
   check(x.shape().rank() >= 2 && weight.value().size() == cols && bias.value().size() == cols &&
             running_mean.value().size() == cols && running_var.value().size() == cols,
         "batch_norm", [&] {
           return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
-                 ", running_mean " + running_mean.shape().str() + "; need one value for each of x's channels (last extent)";
+                 ", running_mean " + running_mean.shape().str() +
+                 "; need one value for each of x's channels (last extent)";
         });
   bool training = x.training();
   check(!training || rows > 1, "batch_norm", [&] {
@@ -72,22 +76,26 @@ Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
   Tensor<T, D> y(x.shape());
   map(D{}, detail::Affine{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()), PerCol<T>{scale.data()},
       PerCol<T>{shift.data()});
-  return make_op("batch_norm", y, [=, nx = x.node(), nw = weight.node(), nb = bias.node(), vx = x.value()](const Tensor<T, D>& gy) {
-    Tensor<T, D> s1({cols}), s2({cols});
-    backend::dot_cols(D{}, gy.data(), vx.data(), mean.data(), rows, cols, s1.data(), s2.data());
-    if (auto g = gradient_of(nx)) {
-      Tensor<T, D> slope({cols}), offset({cols});
-      T n = static_cast<T>(rows);
-      for (i64 c = 0; c < cols; ++c) {
-        slope[c] = training ? -scale[c] * rstd[c] * rstd[c] * s2[c] / n : T(0);
-        offset[c] = training ? -scale[c] * s1[c] / n - slope[c] * mean[c] : T(0);
-      }
-      map(D{}, detail::BatchNormGrad{}, g.data(), rows, cols, g.into, detail::dense(gy), detail::dense(vx),
-          PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
-    }
-    if (auto g = gradient_of(nw)) map(D{}, math::Mul{}, g.data(), 1, cols, g.into, detail::dense(s2), detail::dense(rstd));
-    if (auto g = gradient_of(nb)) map(D{}, backend::Identity{}, g.data(), 1, cols, g.into, detail::dense(s1));
-  }, x, weight, bias);
+  return make_op(
+      "batch_norm", y,
+      [=, nx = x.node(), nw = weight.node(), nb = bias.node(), vx = x.value()](const Tensor<T, D>& gy) {
+        Tensor<T, D> s1({cols}), s2({cols});
+        backend::dot_cols(D{}, gy.data(), vx.data(), mean.data(), rows, cols, s1.data(), s2.data());
+        if (auto g = gradient_of(nx)) {
+          Tensor<T, D> slope({cols}), offset({cols});
+          T n = static_cast<T>(rows);
+          for (i64 c = 0; c < cols; ++c) {
+            slope[c] = training ? -scale[c] * rstd[c] * rstd[c] * s2[c] / n : T(0);
+            offset[c] = training ? -scale[c] * s1[c] / n - slope[c] * mean[c] : T(0);
+          }
+          map(D{}, detail::BatchNormGrad{}, g.data(), rows, cols, g.into, detail::dense(gy), detail::dense(vx),
+              PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
+        }
+        if (auto g = gradient_of(nw))
+          map(D{}, math::Mul{}, g.data(), 1, cols, g.into, detail::dense(s2), detail::dense(rstd));
+        if (auto g = gradient_of(nb)) map(D{}, backend::Identity{}, g.data(), 1, cols, g.into, detail::dense(s1));
+      },
+      x, weight, bias);
 }
 
 }  // namespace nacre

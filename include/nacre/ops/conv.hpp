@@ -38,10 +38,13 @@ Var<T, D> conv2d(const Var<T, D>& x, const Var<T, D>& w, ConvOptions o = {}) {
   });
   Tensor<T, D> y({g.n, g.oh(), g.ow(), g.o});
   backend::conv2d(D{}, g, x.value().data(), w.value().data(), y.data());
-  return make_op("conv2d", y, [g, nx = x.node(), nw = w.node(), vx = x.value(), vw = w.value()](const Tensor<T, D>& gy) {
-    if (auto d = gradient_of(nx)) backend::conv2d_grad_input(D{}, g, vw.data(), gy.data(), d.data(), d.into);
-    if (auto d = gradient_of(nw)) backend::conv2d_grad_weight(D{}, g, vx.data(), gy.data(), d.data(), d.into);
-  }, x, w);
+  return make_op(
+      "conv2d", y,
+      [g, nx = x.node(), nw = w.node(), vx = x.value(), vw = w.value()](const Tensor<T, D>& gy) {
+        if (auto d = gradient_of(nx)) backend::conv2d_grad_input(D{}, g, vw.data(), gy.data(), d.data(), d.into);
+        if (auto d = gradient_of(nw)) backend::conv2d_grad_weight(D{}, g, vx.data(), gy.data(), d.data(), d.into);
+      },
+      x, w);
 }
 
 }  // namespace nacre

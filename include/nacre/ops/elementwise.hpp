@@ -88,10 +88,13 @@ Var<T, D> binary(const F& f, const Var<T, D>& a, const Var<T, D>& b) {
     math::GradB<F> grad{f};
     if (m == detail::Meet::same) return map(D{}, grad, g.data(), rows, cols, g.into, da, Dense<T>{vb.data(), cols}, dy);
     Tensor<T, D> each({rows, cols});  // before the sum over what b was repeated for
-    detail::with_view(m, vb, cols, [&](auto view) { map(D{}, grad, each.data(), rows, cols, Into::assign, da, view, dy); });
+    detail::with_view(m, vb, cols,
+                      [&](auto view) { map(D{}, grad, each.data(), rows, cols, Into::assign, da, view, dy); });
     backend::Identity id;
-    if (m == detail::Meet::per_col) backend::reduce_cols(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
-    else if (m == detail::Meet::per_row) backend::reduce_rows(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
+    if (m == detail::Meet::per_col)
+      backend::reduce_cols(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
+    else if (m == detail::Meet::per_row)
+      backend::reduce_rows(D{}, math::Sum{}, id, g.data(), rows, cols, g.into, detail::dense(each));
     else backend::reduce_all(D{}, math::Sum{}, id, g.data(), rows * cols, g.into, detail::dense(each));
   }, a, b);
 }

@@ -24,23 +24,26 @@ Var<T, D> matmul(const Var<T, D>& a, const Var<T, D>& b, MatmulOptions o = {}) {
   bool ta = o.transpose_a, tb = o.transpose_b;
   i64 m = a.dim(ta ? 1 : 0), k = a.dim(ta ? 0 : 1), n = b.dim(tb ? 0 : 1);
   check(b.dim(tb ? 1 : 0) == k, "matmul", [&] {
-    return "inner dimensions differ: a is " + a.shape().str() + (ta ? " transposed" : "") + ", b is " + b.shape().str() +
-           (tb ? " transposed" : "") + "; need cols of a == rows of b";
+    return "inner dimensions differ: a is " + a.shape().str() + (ta ? " transposed" : "") + ", b is " +
+           b.shape().str() + (tb ? " transposed" : "") + "; need cols of a == rows of b";
   });
   i64 lda = a.dim(1), ldb = b.dim(1);
   Tensor<T, D> y({m, n});
   backend::gemm(D{}, ta, tb, m, n, k, a.value().data(), lda, b.value().data(), ldb, y.data(), n, Into::assign);
-  return make_op("matmul", y, [=, na = a.node(), nb = b.node(), va = a.value(), vb = b.value()](const Tensor<T, D>& gy) {
-    using backend::gemm;
-    if (auto g = gradient_of(na)) {
-      if (!ta) gemm(D{}, false, !tb, m, k, n, gy.data(), n, vb.data(), ldb, g.data(), lda, g.into);
-      else gemm(D{}, tb, true, k, m, n, vb.data(), ldb, gy.data(), n, g.data(), lda, g.into);
-    }
-    if (auto g = gradient_of(nb)) {
-      if (!tb) gemm(D{}, !ta, false, k, n, m, va.data(), lda, gy.data(), n, g.data(), ldb, g.into);
-      else gemm(D{}, true, ta, n, k, m, gy.data(), n, va.data(), lda, g.data(), ldb, g.into);
-    }
-  }, a, b);
+  return make_op(
+      "matmul", y,
+      [=, na = a.node(), nb = b.node(), va = a.value(), vb = b.value()](const Tensor<T, D>& gy) {
+        using backend::gemm;
+        if (auto g = gradient_of(na)) {
+          if (!ta) gemm(D{}, false, !tb, m, k, n, gy.data(), n, vb.data(), ldb, g.data(), lda, g.into);
+          else gemm(D{}, tb, true, k, m, n, vb.data(), ldb, gy.data(), n, g.data(), lda, g.into);
+        }
+        if (auto g = gradient_of(nb)) {
+          if (!tb) gemm(D{}, !ta, false, k, n, m, va.data(), lda, gy.data(), n, g.data(), ldb, g.into);
+          else gemm(D{}, true, ta, n, k, m, gy.data(), n, va.data(), lda, g.data(), ldb, g.into);
+        }
+      },
+      a, b);
 }
 
 // bias may be an empty Var.
@@ -54,11 +57,14 @@ Var<T, D> linear(const Var<T, D>& x, const Var<T, D>& w, const Var<T, D>& bias) 
     return "bias is " + bias.shape().str() + ", w is " + w.shape().str() + "; need one bias for each row of w";
   });
   Tensor<T, D> y(x.shape().with(-1, out));
-  backend::gemm(D{}, false, true, rows, out, in, x.value().data(), in, w.value().data(), in, y.data(), out, Into::assign);
+  backend::gemm(D{}, false, true, rows, out, in, x.value().data(), in, w.value().data(), in, y.data(), out,
+                Into::assign);
   auto backward = [=, nx = x.node(), nw = w.node(), vx = x.value(), vw = w.value()](const Tensor<T, D>& gy) {
     using backend::gemm;
-    if (auto g = gradient_of(nx)) gemm(D{}, false, false, rows, in, out, gy.data(), out, vw.data(), in, g.data(), in, g.into);
-    if (auto g = gradient_of(nw)) gemm(D{}, true, false, out, in, rows, gy.data(), out, vx.data(), in, g.data(), in, g.into);
+    if (auto g = gradient_of(nx))
+      gemm(D{}, false, false, rows, in, out, gy.data(), out, vw.data(), in, g.data(), in, g.into);
+    if (auto g = gradient_of(nw))
+      gemm(D{}, true, false, out, in, rows, gy.data(), out, vx.data(), in, g.data(), in, g.into);
   };
   Var<T, D> product = make_op("linear", y, backward, x, w);
   return bias.node() ? product + bias : product;

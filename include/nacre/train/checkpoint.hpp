@@ -34,7 +34,8 @@ namespace detail {
 // f(name, tensor) for every parameter and state of the parts.
 template <class F, class... M>
 void each_tensor(F&& f, Part<M>... parts) {
-  (nn::for_each_parameter(parts.module, [&](const std::string& n, auto& p) { f(parts.name + ("." + n), p.value()); }), ...);
+  (nn::for_each_parameter(parts.module, [&](const std::string& n, auto& p) { f(parts.name + ("." + n), p.value()); }),
+   ...);
   (nn::for_each_state(parts.module, [&](const std::string& n, auto& s) { f(parts.name + ("." + n), s.value()); }), ...);
 }
 
@@ -69,7 +70,8 @@ void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
   check<DataError>(wrong.empty(), "checkpoint",
                    [&] { return file.file_name() + " belongs to another configuration:" + wrong; });
 
-  auto staged = std::make_tuple(std::vector<Tensor<float>>{}, std::vector<Tensor<double>>{}, std::vector<Tensor<i64>>{});
+  auto staged =
+      std::make_tuple(std::vector<Tensor<float>>{}, std::vector<Tensor<double>>{}, std::vector<Tensor<i64>>{});
   detail::each_tensor([&]<class T>(const std::string& name, Tensor<T>&) {
     std::get<std::vector<Tensor<T>>>(staged).push_back(file.get<T>(name));
   }, parts...);

@@ -47,8 +47,8 @@ template <class M>
 void check_savable(const M& module, i64 step) {
   std::string bad = first_non_finite(module);
   check<NonFiniteError>(bad.empty(), "save", [&] {
-    return "after step " + std::to_string(step) + " " + bad + " is not finite, so nothing is saved; lower the learning " +
-           "rate. The last checkpoint is untouched";
+    return "after step " + std::to_string(step) + " " + bad +
+           " is not finite, so nothing is saved; lower the learning " + "rate. The last checkpoint is untouched";
   });
 }
 
