@@ -17,20 +17,25 @@ struct Eye {  // an encoder and how it wants its pictures
 };
 
 Eye open_eye(const Embed& o) {
-  nc::check(!o.run.empty() || !o.weights.empty(), "embed", [] { return std::string("give --run RUN or --weights FILE.safetensors"); });
+  nc::check(!o.run.empty() || !o.weights.empty(), "embed",
+            [] { return std::string("give --run RUN or --weights FILE.safetensors"); });
   if (!o.run.empty()) {
     Config config = read_config(o.run);
     std::string path = file_in(o.run, "encoder.safetensors");
-    nc::check<nc::DataError>(exists(path), "embed", [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
+    nc::check<nc::DataError>(exists(path), "embed",
+                             [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
     return {nc::models::load_encoder<float>(path), config.normalization, config.image_size};
   }
   nc::models::EncoderFile info;
   auto encoder = nc::models::load_encoder<float>(o.weights, &info);
   const auto& found = encoder.options();
   auto same = [&](bool ok, const char* option, const std::string& wanted, const std::string& there) {
-    nc::check<nc::DataError>(ok, "embed", [&] { return o.weights + " is not a match: " + option + " is " + there + " there, " + wanted + " was asked for"; });
+    nc::check<nc::DataError>(ok, "embed", [&] {
+      return o.weights + " is not a match: " + option + " is " + there + " there, " + wanted + " was asked for";
+    });
   };
-  if (!o.model.empty()) same(found.depth == depth_of(o.model), "--model", o.model, "resnet" + std::to_string(found.depth));
+  if (!o.model.empty())
+    same(found.depth == depth_of(o.model), "--model", o.model, "resnet" + std::to_string(found.depth));
   if (!o.stem.empty()) {
     bool cifar = found.stem == nc::models::Stem::cifar;
     same(cifar == (o.stem == "cifar"), "--stem", o.stem, cifar ? "cifar" : "imagenet");
@@ -40,10 +45,15 @@ Eye open_eye(const Embed& o) {
           info.image_size > 0 ? info.image_size : 224};
 }
 
-nc::Tensor<float> layer_of(const nc::models::ResNet<float>& encoder, const nc::Tensor<float>& batch, const std::string& layer) {
+nc::Tensor<float> layer_of(const nc::models::ResNet<float>& encoder, const nc::Tensor<float>& batch,
+                           const std::string& layer) {
   if (layer == "pool") return encoder.embed(batch);
   auto s = encoder.stages(nc::Var<float>(batch));
-  const auto& y = layer == "stem" ? s.stem : layer == "layer1" ? s.layer1 : layer == "layer2" ? s.layer2 : layer == "layer3" ? s.layer3 : s.layer4;
+  const auto& y = layer == "stem"     ? s.stem
+                  : layer == "layer1" ? s.layer1
+                  : layer == "layer2" ? s.layer2
+                  : layer == "layer3" ? s.layer3
+                                      : s.layer4;
   return y.value().reshape({batch.dim(0), -1});
 }
 
@@ -67,12 +77,15 @@ void embed(const Embed& o) {
   });
 
   // One picture first: it tells the width of a row before the file is begun.
-  nc::i64 width = layer_of(eye.encoder, nc::data::evaluation_batch(*splits[0], 0, 1, eye.image_size, eye.normalization), o.layer).dim(1);
+  nc::i64 width =
+      layer_of(eye.encoder, nc::data::evaluation_batch(*splits[0], 0, 1, eye.image_size, eye.normalization), o.layer)
+          .dim(1);
   nc::io::NpyWriter<float> out(o.out, {rows, width});
   for (const auto* images : splits)
     for (nc::i64 begin = 0; begin < images->size(); begin += o.batch) {
       nc::i64 end = std::min(begin + o.batch, images->size());
-      nc::Tensor<float> y = layer_of(eye.encoder, nc::data::evaluation_batch(*images, begin, end, eye.image_size, eye.normalization), o.layer);
+      nc::Tensor<float> y = layer_of(
+          eye.encoder, nc::data::evaluation_batch(*images, begin, end, eye.image_size, eye.normalization), o.layer);
       out.write(y.data(), y.size());
     }
   out.commit();

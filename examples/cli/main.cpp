@@ -56,7 +56,8 @@ CLI::Validator between(double lo, double hi) {
       [=](const std::string& text) {
         double x = 0;
         bool ok = CLI::detail::lexical_cast(text, x) && x >= lo && x <= hi;
-        return ok ? std::string() : text + " is not a number from " + CLI::detail::to_string(lo) + " to " + CLI::detail::to_string(hi);
+        return ok ? std::string()
+                  : text + " is not a number from " + CLI::detail::to_string(lo) + " to " + CLI::detail::to_string(hi);
       },
       "in [" + CLI::detail::to_string(lo) + " - " + CLI::detail::to_string(hi) + "]");
 }
@@ -81,7 +82,8 @@ std::vector<std::string> read_options(const std::string& path, CLI::App& command
     std::size_t equals = line.find('=');
     nacre::check(equals != std::string::npos, "config", [&] { return where + "is not NAME = VALUE"; });
     std::string name = trimmed(line.substr(0, equals)), value = trimmed(line.substr(equals + 1));
-    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0]) value = value.substr(1, value.size() - 2);
+    if (value.size() >= 2 && (value[0] == '"' || value[0] == '\'') && value.back() == value[0])
+      value = value.substr(1, value.size() - 2);
     bool known = command.get_option_no_throw("--" + name) && name != "config" && name != "help" && name != "version";
     nacre::check(known, "config", [&] { return where + "unknown key " + name + nearest(command, "--" + name); });
     options.push_back("--" + name + "=" + value);
@@ -154,39 +156,52 @@ int main(int argc, char** argv) {
   cli::Pretrain pt;
   auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
   c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember({"pirl", "npid"}));
-  c->add_option("--data", pt.data, "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
+  c->add_option("--data", pt.data,
+                "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
   c->add_option("--out", pt.out, "directory of the run")->required();
   c->add_flag("--resume", pt.resume, "continue the run in --out from its newest valid checkpoint");
   c->add_option("--model", pt.model, "encoder")->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
-  c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")->check(CLI::IsMember({"cifar", "imagenet"}));
+  c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")
+      ->check(CLI::IsMember({"cifar", "imagenet"}));
   c->add_option("--width", pt.width, "channels of the first stage")->check(CLI::Range(1, 4096));
-  c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 for small pictures, else 64 or 224")->check(CLI::Range(0, 4096));
+  c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 up to 32 pixels, their own up to 96, else 224")
+      ->check(CLI::Range(0, 4096));
   c->add_option("--epochs", pt.epochs, "passes over the data")->check(CLI::Range(1, 1000000));
   c->add_option("--batch", pt.batch, "pictures a step")->check(CLI::Range(1, 1 << 20));
   c->add_option("--lr", pt.lr, "learning rate at its highest")->check(between(0.0, 1e6));
-  c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")->check(between(0.0, 1e3));
+  c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")
+      ->check(between(0.0, 1e3));
   c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(between(0.0, 1.0));
   c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
-  c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")->check(between(0.0, 1e6));
+  c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")
+      ->check(between(0.0, 1e6));
   c->add_option("--temperature", pt.temperature, "divides the cosine scores")->check(between(1e-6, 1e6));
-  c->add_option("--negatives", pt.negatives, "rows of the memory bank each sample is pushed from")->check(CLI::Range(1, 1 << 30));
+  c->add_option("--negatives", pt.negatives, "rows of the memory bank each sample is pushed from")
+      ->check(CLI::Range(1, 1 << 30));
   c->add_flag("--shared-negatives", pt.shared_negatives, "one set of negatives for the whole batch");
   c->add_flag("--include-self", pt.include_self, "leave a sample's own row among its negatives (as VISSL does)");
   c->add_option("--bank-momentum", pt.bank_momentum, "weight of a memory row's past")->check(between(0.0, 1.0));
-  c->add_option("--bank-init", pt.bank_init, "rows before training: the untrained encoder's (encode) or random (the paper's)")
+  c->add_option("--bank-init", pt.bank_init,
+                "rows before training: the untrained encoder's (encode) or random (the paper's)")
       ->check(CLI::IsMember({"encode", "random"}));
   c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
-  c->add_option("--loss", pt.loss, "form of the contrastive term")->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
+  c->add_option("--loss", pt.loss, "form of the contrastive term")
+      ->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
   c->add_option("--head", pt.head, "projection of the image branch")->check(CLI::IsMember({"linear", "mlp"}));
   c->add_option("--dim", pt.dim, "numbers in an embedding")->check(CLI::Range(1, 65536));
-  c->add_option("--augment", pt.augment, "crops and colours: default, or gentle for small centred pictures")->check(CLI::IsMember({"default", "gentle"}));
+  c->add_option("--augment", pt.augment, "crops and colours: default, or gentle for small centred pictures")
+      ->check(CLI::IsMember({"default", "gentle"}));
   c->add_option("--mean", pt.mean, "of each channel after dividing by 255, as r,g,b; default: of the training split");
   c->add_option("--std", pt.std, "of each channel, as r,g,b; default: of the training split");
   c->add_option("--seed", pt.seed, "names every random number");
-  c->add_option("--threads", pt.threads, "0: one per core; the result does not depend on it")->check(CLI::Range(0, 1024));
-  c->add_option("--limit", pt.limit, "only the first N pictures of the keyed order; 0: all")->check(CLI::Range(0, 1 << 30));
-  c->add_option("--save-every", pt.save_every, "steps between checkpoints; 0: one an epoch")->check(CLI::Range(0, 1 << 30));
-  c->add_option("--log-every", pt.log_every, "steps between lines of metrics.jsonl; 0: twenty an epoch")->check(CLI::Range(0, 1 << 30));
+  c->add_option("--threads", pt.threads, "0: one per core; the result does not depend on it")
+      ->check(CLI::Range(0, 1024));
+  c->add_option("--limit", pt.limit, "only the first N pictures of the keyed order; 0: all")
+      ->check(CLI::Range(0, 1 << 30));
+  c->add_option("--save-every", pt.save_every, "steps between checkpoints; 0: one an epoch")
+      ->check(CLI::Range(0, 1 << 30));
+  c->add_option("--log-every", pt.log_every, "steps between lines of metrics.jsonl; 0: twenty an epoch")
+      ->check(CLI::Range(0, 1 << 30));
   c->add_flag("--stop-on-collapse", pt.stop_on_collapse, "end with code 5 when the embeddings shrink to a point");
   c->add_flag("--quiet", pt.quiet, "no progress");
   c->add_flag("--json", pt.json, "progress as one JSON object a line on stdout");
@@ -197,7 +212,8 @@ int main(int argc, char** argv) {
   });
 
   cli::Probe pr;
-  c = app.add_subcommand("probe", "measure a frozen encoder: weighted kNN and linear probes, beside pixels and an untrained encoder");
+  c = app.add_subcommand(
+      "probe", "measure a frozen encoder: weighted kNN and linear probes, beside pixels and an untrained encoder");
   c->add_option("--run", pr.run, "directory of the run")->required();
   c->add_option("--data", pr.data, "labelled data; default: that of the run");
   c->add_option("--layers", pr.layers, "which stages get a linear probe")->check(CLI::IsMember({"last", "all"}));
@@ -216,16 +232,23 @@ int main(int argc, char** argv) {
   run->excludes(weights);
   c->add_option("--model", em.model, "with --weights: resnet18, resnet34 or resnet50; default: as the file says")
       ->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
-  c->add_option("--stem", em.stem, "with --weights: cifar or imagenet; default: as the file says")->check(CLI::IsMember({"cifar", "imagenet"}));
-  c->add_option("--width", em.width, "with --weights: channels of the first stage; 0: as the file says")->check(CLI::Range(0, 4096));
-  c->add_option("--image-size", em.image_size, "side in pixels; pictures of that size are not resampled; 0: the run's, else 224")->check(CLI::Range(0, 4096));
+  c->add_option("--stem", em.stem, "with --weights: cifar or imagenet; default: as the file says")
+      ->check(CLI::IsMember({"cifar", "imagenet"}));
+  c->add_option("--width", em.width, "with --weights: channels of the first stage; 0: as the file says")
+      ->check(CLI::Range(0, 4096));
+  c->add_option("--image-size", em.image_size,
+                "side in pixels; pictures of that size are not resampled; 0: the run's, else 224")
+      ->check(CLI::Range(0, 4096));
   c->add_option("--mean", em.mean, "r,g,b; default: the run's or the file's, else ImageNet's");
   c->add_option("--std", em.std, "r,g,b; default: the run's or the file's, else ImageNet's");
-  c->add_option("--layer", em.layer, "which output")->check(CLI::IsMember({"stem", "layer1", "layer2", "layer3", "layer4", "pool"}));
+  c->add_option("--layer", em.layer, "which output")
+      ->check(CLI::IsMember({"stem", "layer1", "layer2", "layer3", "layer4", "pool"}));
   c->add_option("--data", em.data, "pictures, as for pretrain")->required();
-  c->add_option("--split", em.split, "train, test, unlabeled, or all of them in that order")->check(CLI::IsMember({"train", "test", "unlabeled", "all"}));
+  c->add_option("--split", em.split, "train, test, unlabeled, or all of them in that order")
+      ->check(CLI::IsMember({"train", "test", "unlabeled", "all"}));
   c->add_option("--out", em.out, "the .npy file: float32, one row a picture")->required();
-  c->add_option("--batch", em.batch, "pictures encoded at once; a row does not depend on it")->check(CLI::Range(1, 1 << 20));
+  c->add_option("--batch", em.batch, "pictures encoded at once; a row does not depend on it")
+      ->check(CLI::Range(1, 1 << 20));
   c->add_option("--threads", em.threads, "0: one per core")->check(CLI::Range(0, 1024));
   c->callback([&] { cli::embed(em); });
 
@@ -251,7 +274,9 @@ int main(int argc, char** argv) {
   c->add_option("FILE", in.file)->required();
   c->callback([&] { cli::inspect(in); });
 
-  app.add_subcommand("doctor", "instruction set, threads, versions, and what is promised")->callback([] { cli::doctor(); });
+  app.add_subcommand("doctor", "instruction set, threads, versions, and what is promised")->callback([] {
+    cli::doctor();
+  });
 
   std::string config;  // read by words()
   for (auto* sub : app.get_subcommands({})) {

@@ -123,12 +123,17 @@ class Training {
   using Method = nc::methods::Pirl<float>;
 
   Training(Config config, const nc::data::Images& images, Method& method, Optimizer& optimizer, nc::Key key)
-      : c_(std::move(config)), method_(method),
+      : c_(std::move(config)),
+        method_(method),
         loader_(make_loader(images, c_, key)),
-        trainer_(method, optimizer,
-                 {.lr = c_.lr, .steps = loader_.steps(),
-                  .warmup_steps = static_cast<nc::i64>(c_.warmup_epochs * static_cast<double>(loader_.steps_per_epoch()))}, key),
-        checkpoint_(file_in(c_.out, "checkpoint.safetensors")), metrics_(file_in(c_.out, "metrics.jsonl")) {}
+        trainer_(
+            method, optimizer,
+            {.lr = c_.lr,
+             .steps = loader_.steps(),
+             .warmup_steps = static_cast<nc::i64>(c_.warmup_epochs * static_cast<double>(loader_.steps_per_epoch()))},
+            key),
+        checkpoint_(file_in(c_.out, "checkpoint.safetensors")),
+        metrics_(file_in(c_.out, "metrics.jsonl")) {}
 
   ~Training() { end_bar(); }
 
@@ -145,14 +150,16 @@ class Training {
         nc::check<nc::DataError>(about["fingerprint"] == c_.fingerprint && about["seed"] == std::to_string(c_.seed) &&
                                      steps_done() <= steps(),
                                  "resume", [&] { return path + " is of another run"; });
-        if (!first_error.empty()) std::fprintf(stderr, "nacre: warning: %s; continuing from %s\n", first_error.c_str(), path.c_str());
+        if (!first_error.empty())
+          std::fprintf(stderr, "nacre: warning: %s; continuing from %s\n", first_error.c_str(), path.c_str());
         loader_.seek(steps_done());
         return true;
       } catch (const nc::DataError& e) {
         if (first_error.empty()) first_error = e.what();
       }
     }
-    nc::check<nc::DataError>(first_error.empty(), "resume", [&] { return first_error + "; and no older checkpoint is valid"; });
+    nc::check<nc::DataError>(first_error.empty(), "resume",
+                             [&] { return first_error + "; and no older checkpoint is valid"; });
     return false;
   }
 
@@ -200,8 +207,9 @@ class Training {
       metrics_lost_ = true;
     }
     nc::check<nc::CollapseError>(!c_.stop_on_collapse || gauge_ > 0.05, "collapse", [&] {
-      return "at step " + std::to_string(steps_done()) + " the embeddings have shrunk to a point (std * sqrt(d) = " +
-             std::to_string(gauge_) + ", healthy is near 1); lower the learning rate or add negatives. The last checkpoint is untouched";
+      return "at step " + std::to_string(steps_done()) +
+             " the embeddings have shrunk to a point (std * sqrt(d) = " + std::to_string(gauge_) +
+             ", healthy is near 1); lower the learning rate or add negatives. The last checkpoint is untouched";
     });
   }
 
@@ -219,7 +227,8 @@ class Training {
     progress_.step = steps_done();
     progress_.loss = average_;
     progress_.samples_per_s = rate();
-    progress_.seconds_left = rate() > 0 ? static_cast<double>((progress_.total - progress_.step) * c_.batch) / rate() : 0;
+    progress_.seconds_left =
+        rate() > 0 ? static_cast<double>((progress_.total - progress_.step) * c_.batch) / rate() : 0;
     progress_.gauge = gauge_;
     progress_.color = terminal && !std::getenv("NO_COLOR");
     bar_ = terminal;
@@ -254,21 +263,27 @@ class Training {
   bool metrics_lost_ = false, bar_ = false;
 };
 
-void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl<float>& method, nc::i64 done, nc::i64 steps) {
+void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl<float>& method, nc::i64 done,
+              nc::i64 steps) {
   if (c.quiet || c.json) return;
   std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d threads, %s\n", c.method.c_str(),
               static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
               static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
               nc::backend::isa_name());
-  std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing apart: %.2f\n",
-              nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim), std::log(static_cast<double>(c.negatives) + 1));
-  if (!images.classes.empty()) std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
-  if (done > 0) std::printf("continuing at step %lld of %lld\n", static_cast<long long>(done), static_cast<long long>(steps));
+  std::printf(
+      "loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing apart: %.2f\n",
+      nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim),
+      std::log(static_cast<double>(c.negatives) + 1));
+  if (!images.classes.empty())
+    std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
+  if (done > 0)
+    std::printf("continuing at step %lld of %lld\n", static_cast<long long>(done), static_cast<long long>(steps));
 }
 
 // Trains to the end or to a signal. The run is written down once everything has been found to fit together.
 template <class Optimizer>
-void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer, nc::Key key) {
+void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer,
+           nc::Key key) {
   Training<Optimizer> training(config, images, method, optimizer, key);
   bool continued = config.resume && training.resume();
   if (training.steps_done() == training.steps()) return;
@@ -286,7 +301,9 @@ void train(const Config& config, const nc::data::Images& images, nc::methods::Pi
 void finish(const Config& config, const nc::methods::Pirl<float>& method) {
   std::string path = file_in(config.out, "encoder.safetensors");
   bool before = intact(path);
-  if (!before) nc::models::save_encoder(path, method.encoder, {.normalization = config.normalization, .image_size = config.image_size});
+  if (!before)
+    nc::models::save_encoder(path, method.encoder,
+                             {.normalization = config.normalization, .image_size = config.image_size});
   std::string sum = nc::io::sha256(nc::io::read_file(path, nc::u64{1} << 34));
   if (config.json) {
     json::Writer w;
@@ -330,11 +347,12 @@ void pretrain(const Pretrain& asked) {
     parse_channels(config.std, "std", config.normalization.std);
   }
   nc::check(config.batch <= images.size(), "batch", [&] {
-    return "--batch " + std::to_string(config.batch) + " is more than the " + std::to_string(images.size()) + " pictures of " + config.data;
+    return "--batch " + std::to_string(config.batch) + " is more than the " + std::to_string(images.size()) +
+           " pictures of " + config.data;
   });
   nc::check(config.negatives < images.size(), "negatives", [&] {
-    return "--negatives " + std::to_string(config.negatives) + " is more than the " + std::to_string(images.size() - 1) +
-           " other pictures; lower it";
+    return "--negatives " + std::to_string(config.negatives) + " is more than the " +
+           std::to_string(images.size() - 1) + " other pictures; lower it";
   });
 
   nc::Key key{static_cast<nc::u64>(config.seed)};
@@ -350,13 +368,17 @@ void pretrain(const Pretrain& asked) {
   std::signal(SIGTERM, on_signal);
 
   if (config.optimizer == "sgd")
-    train(config, images, method, nc::optim::Sgd<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
+    train(config, images, method,
+          nc::optim::Sgd<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
   else if (config.optimizer == "lars")
-    train(config, images, method, nc::optim::Lars<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
+    train(config, images, method,
+          nc::optim::Lars<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
   else train(config, images, method, nc::optim::AdamW<float>(method, {.weight_decay = config.weight_decay}), key);
 
   if (stop_signal) {
-    std::fprintf(stderr, "nacre: interrupted; the checkpoint is saved, continue with: nacre pretrain --out %s --resume\n", config.out.c_str());
+    std::fprintf(stderr,
+                 "nacre: interrupted; the checkpoint is saved, continue with: nacre pretrain --out %s --resume\n",
+                 config.out.c_str());
     return;
   }
   finish(config, method);

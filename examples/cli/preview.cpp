@@ -13,7 +13,8 @@ nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& 
   nc::i64 zoom = std::clamp<nc::i64>(96 / s, 1, 8), gap = 3 * zoom;  // small pictures are shown large
   nc::data::Augment augment = augment_options(config.augment);
   bool with_patches = config.method != "npid" && config.lambda > 0;
-  nc::pretext::JigsawViews jigsaw = nc::pretext::jigsaw_views({.image = s, .augment = augment, .patch_color = augment.color});
+  nc::pretext::JigsawViews jigsaw =
+      nc::pretext::jigsaw_views({.image = s, .augment = augment, .patch_color = augment.color});
   nc::i64 p = jigsaw.patch, pitch = p + 2;  // of the patches, in their own pixels
   nc::i64 cell = zoom * std::max(s, with_patches ? 3 * pitch : s) + gap, columns = 1 + views + (with_patches ? 2 : 0);
   nc::Tensor<nc::u8> sheet = nc::Tensor<nc::u8>::full({count * cell + gap, columns * cell + gap, 3}, 226);
@@ -25,18 +26,21 @@ nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& 
       for (nc::i64 x = 0; x < zoom * size; ++x)
         for (nc::i64 c = 0; c < 3; ++c) {
           float v = pixels[(y / zoom * size + x / zoom) * channels + (channels == 3 ? c : 0)];
-          sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] = static_cast<nc::u8>(std::clamp(v * 255 + 0.5f, 0.f, 255.f));
+          sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] =
+              static_cast<nc::u8>(std::clamp(v * 255 + 0.5f, 0.f, 255.f));
         }
   };
   nc::Batch batch;
   for (nc::i64 i = 0; i < count; ++i) {
     nc::i64 y = i * cell + gap;
-    nc::i64 sample = static_cast<nc::i64>(nc::permute(key.fold("preview"), static_cast<nc::u64>(i), static_cast<nc::u64>(images.size())));
+    nc::i64 sample = static_cast<nc::i64>(
+        nc::permute(key.fold("preview"), static_cast<nc::u64>(i), static_cast<nc::u64>(images.size())));
     paste(nc::data::evaluation_batch(images, sample, sample + 1, s, plain).data(), s, y, gap);
     for (nc::i64 v = 0; v < columns - 1; ++v) {
       nc::i64 x = (v + 1) * cell + gap;
       jigsaw.prepare(batch, 1, channels);
-      jigsaw.fill(batch, 0, images[sample], plain, key.fold(static_cast<nc::u64>(sample)).fold(static_cast<nc::u64>(v)));
+      jigsaw.fill(batch, 0, images[sample], plain,
+                  key.fold(static_cast<nc::u64>(sample)).fold(static_cast<nc::u64>(v)));
       if (v < views) paste(batch.image.data(), s, y, x);
       else
         for (nc::i64 q = 0; q < 9; ++q)
@@ -55,8 +59,8 @@ void preview(const Preview& o) {
   config.image_size = o.image_size > 0 ? o.image_size : choose_image_size(images);
   nc::i64 count = std::min<nc::i64>(o.count, images.size());
   nc::data::write_png(o.out, sheet_of_views(images, config, count, nc::Key{static_cast<nc::u64>(o.seed)}));
-  std::printf("%s: %lld pictures; in each row the picture, three views%s\n", o.out.c_str(), static_cast<long long>(count),
-              o.method == "npid" ? "" : ", two sets of shuffled patches");
+  std::printf("%s: %lld pictures; in each row the picture, three views%s\n", o.out.c_str(),
+              static_cast<long long>(count), o.method == "npid" ? "" : ", two sets of shuffled patches");
 }
 
 }  // namespace cli

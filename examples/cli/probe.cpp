@@ -19,10 +19,20 @@ void write_linear(json::Writer& w, const nc::eval::EncoderScore& score) {
   w.end();
 }
 
-std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random, const nc::eval::EncoderScore& pixels,
-                    const nc::eval::ProbeOptions& o, const std::string& data, nc::i64 train, nc::i64 test) {
+std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random,
+                    const nc::eval::EncoderScore& pixels, const nc::eval::ProbeOptions& o, const std::string& data,
+                    nc::i64 train, nc::i64 test) {
   json::Writer w;
-  w.object().key("knn").object().key("k").value(trained.k).key("temperature").value(o.knn.temperature).key("top1").value(trained.knn).end();
+  w.object()
+      .key("knn")
+      .object()
+      .key("k")
+      .value(trained.k)
+      .key("temperature")
+      .value(o.knn.temperature)
+      .key("top1")
+      .value(trained.knn)
+      .end();
   w.key("linear");
   write_linear(w, trained);
   w.key("baselines").object().key("pixels_knn").value(pixels.knn).key("pixels_linear").value(pixels.linear[0].top1);
@@ -32,7 +42,8 @@ std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::Encod
   return w.end().str() + "\n";
 }
 
-void print_table(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random, const nc::eval::EncoderScore& pixels) {
+void print_table(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random,
+                 const nc::eval::EncoderScore& pixels) {
   std::printf("\npercent right on the test pictures\n%-22s %9s %10s %8s\n", "", "trained", "untrained", "pixels");
   std::printf("%-22s %9.1f %10.1f %8.1f\n", "weighted kNN", trained.knn, random.knn, pixels.knn);
   for (std::size_t i = 0; i < trained.linear.size(); ++i) {
@@ -49,26 +60,32 @@ void probe(const Probe& o) {
   nc::set_threads(o.threads);
   Config config = read_config(o.run);
   std::string path = file_in(o.run, "encoder.safetensors");
-  nc::check<nc::DataError>(exists(path), "probe", [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
+  nc::check<nc::DataError>(exists(path), "probe",
+                           [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
   auto encoder = nc::models::load_encoder<float>(path);
   nc::Key key{static_cast<nc::u64>(config.seed)};
   nc::models::ResNet<float> untrained(encoder_options(config), key.fold("encoder"));  // the weights the run began with
 
   std::string spec = o.data.empty() ? config.data : o.data;
   nc::data::DataSplits data = open_data(spec);
-  nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "probe",
-                           [&] { return spec + " has no labels for both train and test; name labelled data by --data"; });
+  nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "probe", [&] {
+    return spec + " has no labels for both train and test; name labelled data by --data";
+  });
   nc::data::Images train = nc::data::limit(data.train, o.limit, key.fold("limit"));
   const nc::data::Images& test = data.test;
   auto loads = [&](const nc::data::Images& images) {
-    return [&](nc::i64 begin, nc::i64 end) { return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization); };
+    return [&](nc::i64 begin, nc::i64 end) {
+      return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
+    };
   };
   nc::eval::ProbeOptions options;
   options.all_stages = o.layers == "all";
   options.batch = o.batch;
   options.linear.epochs = o.epochs;
   options.linear.key = key;
-  if (!o.quiet) std::printf("probing with %lld labelled pictures, %lld to test\n", static_cast<long long>(train.size()), static_cast<long long>(test.size()));
+  if (!o.quiet)
+    std::printf("probing with %lld labelled pictures, %lld to test\n", static_cast<long long>(train.size()),
+                static_cast<long long>(test.size()));
   auto trained = nc::eval::probe(encoder, loads(train), train.labels, loads(test), test.labels, options);
   auto random = nc::eval::probe(untrained, loads(train), train.labels, loads(test), test.labels, options);
   auto pixels = nc::eval::probe_pixels(loads(train), train.labels, loads(test), test.labels, options);

@@ -64,14 +64,18 @@ void read_probe(const std::string& path, nc::train::ReportRun& run) {
 // The pictures of the page: views, nearest neighbours among test pictures, principal components.
 void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::train::ReportRun& run) {
   nc::Key key{static_cast<nc::u64>(config.seed)};
-  run.views.push_back({nc::data::encode_png(sheet_of_views(data.pretrain(), config, std::min<nc::i64>(6, data.pretrain().size()), key)),
-                       "each row: a picture, three views of it, two sets of its shuffled patches", {}});
+  run.views.push_back(
+      {nc::data::encode_png(sheet_of_views(data.pretrain(), config, std::min<nc::i64>(6, data.pretrain().size()), key)),
+       "each row: a picture, three views of it, two sets of its shuffled patches",
+       {}});
   std::string path = file_in(config.out, "encoder.safetensors");
   const nc::data::Images& source = data.test.empty() ? data.train : data.test;
   if (!exists(path) || source.empty()) return;
   auto encoder = nc::models::load_encoder<float>(path);
   nc::data::Images images = nc::data::limit(source, gallery, key.fold("report"));
-  auto load = [&](nc::i64 begin, nc::i64 end) { return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization); };
+  auto load = [&](nc::i64 begin, nc::i64 end) {
+    return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
+  };
   nc::Tensor<float> rows = nc::eval::embed_all(encoder, load, images.size());
 
   auto picture = [&](nc::i64 i) {
@@ -84,14 +88,17 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
     std::size_t label = static_cast<std::size_t>(images.labels[i]);
     return label < images.classes.size() ? images.classes[label] : std::to_string(label);
   };
-  auto near = nc::eval::nearest(rows.rows(0, std::min(queries, images.size())), rows, std::min(neighbors + 1, images.size()));
+  auto near =
+      nc::eval::nearest(rows.rows(0, std::min(queries, images.size())), rows, std::min(neighbors + 1, images.size()));
   for (nc::i64 q = 0; q < near.index.dim(0); ++q) {
     std::vector<nc::train::ReportPicture> row;
     for (nc::i64 j = 0; j < near.index.dim(1); ++j) {
       nc::i64 i = near.index[q * near.index.dim(1) + j];
       bool labelled = images.labelled(), right = labelled && images.labels[i] == images.labels[q];
       row.push_back({picture(i), labelled ? class_of(i) : "",
-                     j == 0 || !labelled ? nc::train::Verdict::none : right ? nc::train::Verdict::right : nc::train::Verdict::wrong});
+                     j == 0 || !labelled ? nc::train::Verdict::none
+                     : right             ? nc::train::Verdict::right
+                                         : nc::train::Verdict::wrong});
     }
     run.neighbors.push_back(std::move(row));
   }

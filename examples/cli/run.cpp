@@ -30,7 +30,12 @@ void write_config(const std::string& run, const Config& config) {
   json::Writer w;
   w.object().key("version").value(nc::version);
   each_option(config, [&](const char* name, const auto& value) { w.key(name).value(value); });
-  w.key("fingerprint").value(config.fingerprint).key("pictures").value(config.pictures).key("channels").value(config.channels);
+  w.key("fingerprint")
+      .value(config.fingerprint)
+      .key("pictures")
+      .value(config.pictures)
+      .key("channels")
+      .value(config.channels);
   w.key("normalization").object();
   w.key("mean").array();
   for (float x : config.normalization.mean) w.value(x);
@@ -67,7 +72,9 @@ void read_config(const json::Value& v, Config& c) {
 
 Config read_config(const std::string& run) {
   std::string path = file_in(run, "config.json");
-  nc::check<nc::DataError>(exists(path), "run", [&] { return run + " holds no run (there is no config.json); name the directory of a run"; });
+  nc::check<nc::DataError>(exists(path), "run", [&] {
+    return run + " holds no run (there is no config.json); name the directory of a run";
+  });
   std::string text = nc::io::read_file(path, 1 << 20);
   Config c;
   try {
@@ -91,7 +98,8 @@ void parse_channels(const std::string& text, const char* option, std::array<floa
     if (*p != ',') { ++n; break; }
     ++p;
   }
-  nc::check(*p == 0 && (n == 1 || n == 3), option, [&] { return "'" + text + "' is not r,g,b; give three numbers, or one for all"; });
+  nc::check(*p == 0 && (n == 1 || n == 3), option,
+            [&] { return "'" + text + "' is not r,g,b; give three numbers, or one for all"; });
   if (n == 1) into[1] = into[2] = into[0];
   for (float x : into)
     nc::check(std::abs(x) < 1e6f && (x > 1e-6f || std::string_view(option) != "std"), option,
@@ -101,7 +109,9 @@ void parse_channels(const std::string& text, const char* option, std::array<floa
 nc::i64 depth_of(const std::string& model) { return std::atoi(model.c_str() + 6); }  // "resnet18"
 
 nc::models::ResNetOptions encoder_options(const Config& c) {
-  return {.depth = depth_of(c.model), .width = c.width, .stem = c.stem == "cifar" ? nc::models::Stem::cifar : nc::models::Stem::imagenet,
+  return {.depth = depth_of(c.model),
+          .width = c.width,
+          .stem = c.stem == "cifar" ? nc::models::Stem::cifar : nc::models::Stem::imagenet,
           .in_channels = c.channels};
 }
 
@@ -110,7 +120,9 @@ nc::methods::PirlOptions pirl_options(const Config& c) {
   nc::methods::PirlOptions o;
   o.lambda = c.method == "npid" ? 0 : c.lambda;
   o.temperature = c.temperature;
-  o.form = c.loss == "info_nce" ? NceForm::info_nce : c.loss == "nce_paper" ? NceForm::nce_paper : NceForm::nce_constant;
+  o.form = c.loss == "info_nce"    ? NceForm::info_nce
+           : c.loss == "nce_paper" ? NceForm::nce_paper
+                                   : NceForm::nce_constant;
   o.exclude_self = !c.include_self;
   o.encoder = encoder_options(c);
   o.dim = c.dim;
@@ -121,23 +133,28 @@ nc::methods::PirlOptions pirl_options(const Config& c) {
   return o;
 }
 
-nc::data::Augment augment_options(const std::string& name) { return name == "gentle" ? nc::data::gentle() : nc::data::simclr(); }
+nc::data::Augment augment_options(const std::string& name) {
+  return name == "gentle" ? nc::data::gentle() : nc::data::simclr();
+}
 
 nc::Loader make_loader(const nc::data::Images& images, const Config& c, nc::Key key) {
   nc::LoaderOptions options{.batch = c.batch, .epochs = c.epochs, .normalization = c.normalization};
   nc::data::Augment augment = augment_options(c.augment);
   if (c.method == "npid" || c.lambda == 0)
     return nc::Loader(images, nc::pretext::one_view({.image = c.image_size, .augment = augment}), options, key);
-  return nc::Loader(images, nc::pretext::jigsaw_views({.image = c.image_size, .augment = augment, .patch_color = augment.color}), options, key);
+  return nc::Loader(
+      images, nc::pretext::jigsaw_views({.image = c.image_size, .augment = augment, .patch_color = augment.color}),
+      options, key);
 }
 
 nc::data::DataSplits open_data(const std::string& spec) {
-  nc::check(!spec.empty(), "data", [] { return std::string("say what to read: --data fashion-mnist, or folder:DIR, ..."); });
+  nc::check(!spec.empty(), "data",
+            [] { return std::string("say what to read: --data fashion-mnist, or folder:DIR, ..."); });
   nc::data::DataSplits data = nc::data::open(spec);
   for (const auto* images : {&data.train, &data.test, &data.unlabeled})
     if (!images->skipped.empty()) {
-      std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and are left out, the first: %s\n", images->name.c_str(),
-                   images->skipped.size(), images->skipped[0].c_str());
+      std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and are left out, the first: %s\n",
+                   images->name.c_str(), images->skipped.size(), images->skipped[0].c_str());
     }
   return data;
 }

@@ -28,7 +28,8 @@ struct Config : Pretrain {
 // One list of the options that make the result; writing, reading and comparing go through it.
 void each_option(auto& o, auto&& f) {
   f("method", o.method), f("data", o.data), f("model", o.model), f("stem", o.stem), f("width", o.width);
-  f("image-size", o.image_size), f("epochs", o.epochs), f("batch", o.batch), f("lr", o.lr), f("weight-decay", o.weight_decay);
+  f("image-size", o.image_size), f("epochs", o.epochs), f("batch", o.batch), f("lr", o.lr),
+      f("weight-decay", o.weight_decay);
   f("momentum", o.momentum), f("optimizer", o.optimizer), f("warmup-epochs", o.warmup_epochs);
   f("temperature", o.temperature), f("negatives", o.negatives), f("shared-negatives", o.shared_negatives);
   f("include-self", o.include_self), f("bank-momentum", o.bank_momentum), f("bank-init", o.bank_init);
