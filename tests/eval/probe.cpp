@@ -133,4 +133,7 @@ TEST_CASE("embeddings do not depend on the batch, and no pictures is an error") 
   for (i64 i = 0; i < 20; ++i) CHECK(all[i] == some[i]);
   CHECK_THROWS_WITH_AS(probe(Toy{}, loader(test.images), Tensor<i64>({0}), loader(test.images), test.labels),
                        doctest::Contains("0 training and 10 test"), DataError);
+  CHECK_THROWS_WITH_AS(probe(Toy{}, loader(test.images), test.labels, loader(test.images), test.labels, {.batch = 0}),
+                       doctest::Contains("batch is 0"), Error);
+  CHECK_THROWS_WITH_AS(embed_all(Toy{}, loader(test.images), 10, 0), doctest::Contains("batch is 0"), Error);
 }

@@ -92,7 +92,8 @@ struct StageFeatures {
   i64 numbers() const { return cells * cells * channels; }
 };
 
-inline void check_pictures(i64 train, i64 test, std::string_view op) {
+inline void check_pictures(i64 train, i64 test, i64 batch, std::string_view op) {
+  check(batch >= 1, op, [&] { return "batch is " + std::to_string(batch) + "; need at least 1"; });
   check<DataError>(train > 0 && test > 0, op, [&] {
     return std::to_string(train) + " training and " + std::to_string(test) +
            " test pictures with labels; need at least one each";
@@ -104,6 +105,7 @@ inline void check_pictures(i64 train, i64 test, std::string_view op) {
 // Embeddings [n, d] of n pictures.
 template <class Encoder, class Load>
 auto embed_all(const Encoder& encoder, Load&& load, i64 n, i64 batch = 256) {
+  check(batch >= 1, "embed_all", [&] { return "batch is " + std::to_string(batch) + "; need at least 1"; });
   auto first = encoder.embed(load(i64{0}, std::min(batch, n)));
   if (n <= batch) return first;
   decltype(first) all(first.shape().with(0, n));
@@ -121,7 +123,7 @@ EncoderScore probe(const Encoder& encoder, Train&& train, const Tensor<i64>& tra
   using Images = decltype(train(i64{0}, i64{1}));
   using T = typename Images::value_type;
   i64 n = train_labels.size(), count = test_labels.size();
-  detail::check_pictures(n, count, "probe");
+  detail::check_pictures(n, count, options.batch, "probe");
   std::vector<detail::StageFeatures<T>> stages;
   i64 stem = 0, features = 0;
   detail::each_output(encoder, train(i64{0}, i64{1}), options.all_stages, [&](const char* name, const Tensor<T>& y) {
@@ -181,7 +183,7 @@ template <class Train, class Test>
 EncoderScore probe_pixels(Train&& train, const Tensor<i64>& train_labels, Test&& test, const Tensor<i64>& test_labels,
                           const ProbeOptions& options = {}) {
   using T = typename decltype(train(i64{0}, i64{1}))::value_type;
-  detail::check_pictures(train_labels.size(), test_labels.size(), "probe_pixels");
+  detail::check_pictures(train_labels.size(), test_labels.size(), options.batch, "probe_pixels");
   i64 channels = 0;
   auto rows = [&](auto& load, i64 n) {
     Tensor<T> x;
