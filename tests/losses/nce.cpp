@@ -93,6 +93,20 @@ TEST_CASE("a masked column changes neither the loss nor the gradient") {
   }
 }
 
+TEST_CASE("a sample whose every negative is itself costs nothing and pulls nowhere") {
+  Tensor<i64> index = Tensor<i64>::of({2}, {8, 8}), own = Tensor<i64>::of({1}, {8});
+  for (NceForm form : {NceForm::info_nce, NceForm::nce_paper}) {
+    Tape tape;
+    Var<double> p = variable(tape, scores({1}, 1)), n = variable(tape, scores({1, 2}, 2));
+    Var<double> loss = losses::nce(p, n, options(form), index, own);
+    CHECK(loss.item() == 0);
+    backward(loss);
+    CHECK(p.grad()[0] == 0);
+    CHECK(n.grad()[0] == 0);
+    CHECK(n.grad()[1] == 0);
+  }
+}
+
 TEST_CASE("equal scores cost log(K + 1), and a cold temperature stays finite in float") {
   Tensor<float> p = Tensor<float>::full({2}, 0.25f), n = Tensor<float>::full({2, 100}, 0.25f);
   CHECK(losses::nce(Var<float>(p), Var<float>(n), {.temperature = 0.07}).item() ==

@@ -101,7 +101,7 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
       detail::scaled_row(neg + b * k, k, inv, s.data(), mask(b), own_of(b));
       T m = constant_z ? fixed : detail::log_sum_exp_row(s.data(), k);
       T sum = detail::softplus(m - pos[b] * inv) + extra;
-      if (o.form != NceForm::info_nce)
+      if (o.form != NceForm::info_nce && m > -scalar::infinity<T>)  // -inf: every column is masked
         for (i64 i = 0; i < k; ++i) sum += detail::softplus(s[i] - m);
       level[b] = m;
       term[b] = sum;
@@ -129,6 +129,7 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
             detail::scaled_row(neg_scores + b * k, k, inv, s.data(), mask(b), own_of(b));
             T* g = gnd + b * k;
             if (gn.into == Into::assign) std::memset(g, 0, static_cast<std::size_t>(k) * sizeof(T));
+        if (m == -scalar::infinity<T>) continue;
             T dm = constant_z ? T(0) : a;
             if (o.form != NceForm::info_nce)
               for (i64 i = 0; i < k; ++i) {
