@@ -281,6 +281,13 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl
 }
 
 // Trains to the end or to a signal. The run is written down once everything has been found to fit together.
+// Pictures [begin, end) without augmentation, as the probe sees them.
+auto evaluation_pictures(const nc::data::Images& images, const Config& config) {
+  return [&](nc::i64 begin, nc::i64 end) {
+    return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
+  };
+}
+
 template <class Optimizer>
 void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer,
            nc::Key key) {
@@ -291,19 +298,19 @@ void train(const Config& config, const nc::data::Images& images, nc::methods::Pi
   write_env(config.out);
   announce(config, images, method, training.steps_done(), training.steps());
   if (!continued && config.bank_init == "encode")
-    nc::methods::encode_bank(method, [&](nc::i64 begin, nc::i64 end) {
-      return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
-    });
+    nc::methods::encode_bank(method, evaluation_pictures(images, config));
   training.run();
 }
 
 // encoder.safetensors appears when the run has ended: its presence tells so.
-void finish(const Config& config, const nc::methods::Pirl<float>& method) {
+void finish(const Config& config, const nc::data::Images& images, const nc::methods::Pirl<float>& method) {
   std::string path = file_in(config.out, "encoder.safetensors");
   bool before = intact(path);
-  if (!before)
-    nc::models::save_encoder(path, method.encoder,
-                             {.normalization = config.normalization, .image_size = config.image_size});
+  if (!before) {
+    nc::models::ResNet<float> encoder = method.encoder;
+    nc::methods::settle_statistics(encoder, images.size(), evaluation_pictures(images, config));
+    nc::models::save_encoder(path, encoder, {.normalization = config.normalization, .image_size = config.image_size});
+  }
   std::string sum = nc::io::sha256(nc::io::read_file(path, nc::u64{1} << 34));
   if (config.json) {
     json::Writer w;
@@ -381,7 +388,7 @@ void pretrain(const Pretrain& asked) {
                  config.out.c_str());
     return;
   }
-  finish(config, method);
+  finish(config, images, method);
   stop_signal = 0;  // too late to interrupt anything
 }
 
