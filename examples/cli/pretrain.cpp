@@ -113,10 +113,6 @@ bool intact(const std::string& path) {
   }
 }
 
-struct Monitors {
-  double std = 0, alignment = 0, uniformity = 0, effective_rank = 0;
-};
-
 template <class Optimizer>
 class Training {
  public:
@@ -186,12 +182,9 @@ class Training {
  private:
   void log(const nc::Batch& batch, double lr, double loss) {
     const nc::Tensor<float>& z = method_.newest();
-    Monitors m;
-    m.std = nc::eval::spread(z);
-    m.uniformity = nc::eval::uniformity(z);
-    m.effective_rank = nc::eval::effective_rank(z);
-    if (const auto& patches = method_.newest_patches(); !patches.empty()) m.alignment = nc::eval::alignment(z, patches);
-    gauge_ = m.std * std::sqrt(static_cast<double>(z.dim(1)));
+    const nc::Tensor<float>& patches = method_.newest_patches();
+    nc::eval::Monitors m = nc::eval::monitors(z, patches.empty() ? z : patches);
+    gauge_ = m.gauge;
     json::Writer w;
     w.object().key("epoch").value(batch.epoch).key("step").value(steps_done()).key("loss").value(loss);
     w.key("lr").value(lr).key("samples_per_s").value(rate());
@@ -281,13 +274,6 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl
 }
 
 // Trains to the end or to a signal. The run is written down once everything has been found to fit together.
-// Pictures [begin, end) without augmentation, as the probe sees them.
-auto evaluation_pictures(const nc::data::Images& images, const Config& config) {
-  return [&](nc::i64 begin, nc::i64 end) {
-    return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
-  };
-}
-
 template <class Optimizer>
 void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer,
            nc::Key key) {

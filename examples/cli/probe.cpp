@@ -73,11 +73,7 @@ void probe(const Probe& o) {
   });
   nc::data::Images train = nc::data::limit(data.train, o.limit, key.fold("limit"));
   const nc::data::Images& test = data.test;
-  auto loads = [&](const nc::data::Images& images) {
-    return [&](nc::i64 begin, nc::i64 end) {
-      return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
-    };
-  };
+  auto loads = [&](const nc::data::Images& images) { return evaluation_pictures(images, config); };
   nc::eval::ProbeOptions options;
   options.all_stages = o.layers == "all";
   options.batch = o.batch;

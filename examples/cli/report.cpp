@@ -13,8 +13,6 @@
 
 namespace cli {
 
-nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& config, nc::i64 count, nc::Key key);
-
 namespace json = nc::io::json;
 
 namespace {
@@ -73,10 +71,7 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
   if (!exists(path) || source.empty()) return;
   auto encoder = nc::models::load_encoder<float>(path);
   nc::data::Images images = nc::data::limit(source, gallery, key.fold("report"));
-  auto load = [&](nc::i64 begin, nc::i64 end) {
-    return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
-  };
-  nc::Tensor<float> rows = nc::eval::embed_all(encoder, load, images.size());
+  nc::Tensor<float> rows = nc::eval::embed_all(encoder, evaluation_pictures(images, config), images.size());
 
   auto picture = [&](nc::i64 i) {
     nc::data::Picture p = images[i];

@@ -62,4 +62,14 @@ nc::i64 choose_image_size(const nc::data::Images& images);
 // The pictures the run of this config trains on, in their fixed order.
 nc::data::Images training_images(const nc::data::DataSplits& data, const Config& config);
 
+// Pictures [begin, end) of `images` without augmentation, as the probe sees them.
+inline auto evaluation_pictures(const nc::data::Images& images, const Config& config) {
+  return [&](nc::i64 begin, nc::i64 end) {
+    return nc::data::evaluation_batch(images, begin, end, config.image_size, config.normalization);
+  };
+}
+
+// One picture a row: as it is, then the views and patches the method learns from; [H, W, 3].
+nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& config, nc::i64 count, nc::Key key);
+
 }  // namespace cli
