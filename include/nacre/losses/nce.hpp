@@ -55,6 +55,23 @@ T softplus(T x) {
   return math::Softplus{}(x);
 }
 
+inline void check_options(const NceOptions& o) {
+  check(o.temperature > 0, "nce", [&] { return "temperature " + std::to_string(o.temperature) + " is not above 0"; });
+  check(o.form != NceForm::nce_constant || (!(o.z <= 0) && o.bank_rows > 0), "nce",
+        [] { return std::string("the form nce_constant needs z (see nce_z) and bank_rows"); });
+}
+
+// nce_constant with K negatives: M, and what eps adds to the term whatever the scores.
+struct ConstantLevel {
+  double level = 0, extra = 0;
+  ConstantLevel(const NceOptions& o, i64 k) {
+    if (o.form != NceForm::nce_constant) return;
+    double ratio = static_cast<double>(k) / static_cast<double>(o.bank_rows), eps = 0x1p-23;
+    level = std::log((ratio + eps) * o.z);
+    extra = static_cast<double>(k) * std::log1p(eps / ratio);
+  }
+};
+
 }  // namespace detail
 
 // The frozen Z of nce_constant: N times the mean of e^{s / temperature} over all B (K + 1) scores, as VISSL's
@@ -76,10 +93,7 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
   check(n.rank() == 2 && positive.value().size() == n[0] && n[0] >= 1 && n[1] >= 1, "nce", [&] {
     return "positive is " + ps.str() + ", negatives are " + n.str() + "; need [B] and [B, K] with B, K at least 1";
   });
-  check(o.temperature > 0, "nce", [&] { return "temperature " + std::to_string(o.temperature) + " is not above 0"; });
-  bool constant_z = o.form == NceForm::nce_constant;
-  check(!constant_z || (!(o.z <= 0) && o.bank_rows > 0), "nce",
-        [] { return std::string("the form nce_constant needs z (see nce_z) and bank_rows"); });
+  detail::check_options(o);
   check(shared_index.empty() || (shared_index.size() == n[1] && own.size() == n[0]), "nce", [&] {
     return "shared_index " + shared_index.shape().str() + ", own " + own.shape().str() + "; need [K] and [B] of " +
            n.str();
@@ -87,9 +101,9 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
 
   i64 batch = n[0], k = n[1];
   T inv = static_cast<T>(1 / o.temperature);
-  double ratio = constant_z ? static_cast<double>(k) / static_cast<double>(o.bank_rows) : 1, eps = 0x1p-23;
-  T fixed = constant_z ? static_cast<T>(std::log((ratio + eps) * o.z)) : T(0);
-  T extra = constant_z ? static_cast<T>(k * std::log1p(eps / ratio)) : T(0);  // the same for every score
+  bool constant_z = o.form == NceForm::nce_constant;
+  detail::ConstantLevel constant(o, k);
+  T fixed = static_cast<T>(constant.level), extra = static_cast<T>(constant.extra);
   auto mask = [shared_index](i64) { return shared_index.empty() ? nullptr : shared_index.data(); };
   auto own_of = [own](i64 b) { return own.empty() ? i64{-1} : own[b]; };
 
@@ -129,7 +143,7 @@ Var<T, D> nce(const Var<T, D>& positive, const Var<T, D>& negatives, NceOptions 
             detail::scaled_row(neg_scores + b * k, k, inv, s.data(), mask(b), own_of(b));
             T* g = gnd + b * k;
             if (gn.into == Into::assign) std::memset(g, 0, static_cast<std::size_t>(k) * sizeof(T));
-        if (m == -scalar::infinity<T>) continue;
+            if (m == -scalar::infinity<T>) continue;
             T dm = constant_z ? T(0) : a;
             if (o.form != NceForm::info_nce)
               for (i64 i = 0; i < k; ++i) {

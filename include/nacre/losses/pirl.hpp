@@ -3,13 +3,14 @@
 //   L = lambda NCE(m_i, patches_i) + (1 - lambda) NCE(m_i, image_i)        image, patches [B, D] unit rows
 //
 // NCE in one of the three forms of losses/nce.hpp; lambda = 0 is instance discrimination (NPID). Both terms use
-// the same negatives. The two views meet only through the bank, which the paper found to be what makes training
-// converge. With one-sided repulsion a constant embedding costs log(K + 1): it is no minimum.
+// the same negatives: a row drawn for a sample is read once for both. The two views meet only through the bank, which
+// the paper found to be what makes training converge. With one-sided repulsion a constant embedding costs log(K + 1):
+// it is no minimum.
 // Misra & van der Maaten, "Self-supervised learning of pretext-invariant representations", 2020.
 // Tested in tests/methods/pirl_golden.cpp.
 #pragma once
 
-#include <nacre/losses/nce.hpp>
+#include <nacre/losses/gathered_nce.hpp>
 #include <nacre/ops/matmul.hpp>
 #include <nacre/ops/shape.hpp>
 #include <nacre/ops/similarity.hpp>
@@ -44,21 +45,26 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
     return "patches must be " + image.shape().str() + " like image" +
            (patches.node() ? ", got " + patches.shape().str() : "");
   });
-  bool shared = negatives.rank() == 1;
-  Var<T> rows(bank), own = gather_rows(rows, index), others = shared ? gather_rows(rows, negatives) : rows;
-  double now = z;
-  auto term = [&](const Var<T>& v) {
-    Var<T> positive = row_dot(v, own);
-    Var<T> negative = shared ? matmul(v, others, {.transpose_b = true}) : gathered_dot(v, bank, negatives);
-    if (o.form == NceForm::nce_constant && now <= 0)
-      now = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
-    NceOptions form{.form = o.form, .temperature = o.temperature, .z = now, .bank_rows = bank.dim(0)};
-    return shared && o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form);
-  };
+  std::vector<Var<T>> heads{image};
+  if (o.lambda > 0) heads.insert(heads.begin(), patches);
+  NceOptions form{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.dim(0)};
+  bool shared = negatives.rank() == 1, first = o.form == NceForm::nce_constant && z <= 0;
+  std::vector<Var<T>> terms;
+  if (shared) {
+    Var<T> rows(bank), own = gather_rows(rows, index), others = gather_rows(rows, negatives);
+    for (const Var<T>& v : heads) {
+      Var<T> positive = row_dot(v, own), negative = matmul(v, others, {.transpose_b = true});
+      if (first && terms.empty()) form.z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
+      terms.push_back(o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form));
+    }
+  } else {
+    if (first) form.z = gathered_nce_z(heads[0].value(), bank, index, negatives, o.temperature);
+    terms = gathered_nce(heads, bank, index, negatives, form);
+  }
   PirlTerms<T> t;
-  if (o.lambda > 0) t.patches = term(patches);
-  t.image = term(image);
-  if (std::isfinite(now)) z = now;  // a bad batch does not fix Z
+  if (o.lambda > 0) t.patches = terms[0];
+  t.image = terms.back();
+  if (std::isfinite(form.z)) z = form.z;  // a bad batch does not fix Z
   t.loss = o.lambda > 0 ? t.patches * o.lambda + t.image * (1 - o.lambda) : t.image;
   return t;
 }

@@ -34,6 +34,21 @@ Var<T, D> row_dot(const Var<T, D>& a, const Var<T, D>& b) {
       a, b);
 }
 
+namespace detail {
+
+template <class T, class D>
+void check_rows(const char* op, const char* name, const Tensor<i64>& index, const Tensor<T, D>& bank) {
+  i64 n = bank.dim(0), k = index.rank() == 2 ? index.dim(1) : 0;
+  for (i64 i = 0; i < index.size(); ++i)
+    check(0 <= index[i] && index[i] < n, op, [&] {
+      std::string at = k > 0 ? std::to_string(i / k) + ", " + std::to_string(i % k) : std::to_string(i);
+      return std::string(name) + "[" + at + "] is " + std::to_string(index[i]) + ", bank is " + bank.shape().str() +
+             "; need 0 to " + std::to_string(n - 1);
+    });
+}
+
+}  // namespace detail
+
 template <class T, class D>
 Var<T, D> gathered_dot(const Var<T, D>& z, const Tensor<T, D>& bank, const Tensor<i64>& index) {
   check(z.shape().rank() == 2 && bank.rank() == 2 && z.dim(1) == bank.dim(1) && index.rank() == 2 &&
@@ -42,12 +57,8 @@ Var<T, D> gathered_dot(const Var<T, D>& z, const Tensor<T, D>& bank, const Tenso
           return "z is " + z.shape().str() + ", bank is " + bank.shape().str() + ", index is " + index.shape().str() +
                  "; need z [B, D], bank [N, D], index [B, K]";
         });
-  i64 batch = z.dim(0), k = index.dim(1), dim = z.dim(1), n = bank.dim(0);
-  for (i64 i = 0; i < index.size(); ++i)
-    check(0 <= index[i] && index[i] < n, "gathered_dot", [&] {
-      return "index[" + std::to_string(i / k) + ", " + std::to_string(i % k) + "] is " + std::to_string(index[i]) +
-             ", bank is " + bank.shape().str() + "; need 0 to " + std::to_string(n - 1);
-    });
+  i64 batch = z.dim(0), k = index.dim(1), dim = z.dim(1);
+  detail::check_rows("gathered_dot", "index", index, bank);
   Tensor<T, D> y({batch, k});
   backend::gathered_dot(D{}, z.value().data(), bank.data(), index.data(), y.data(), batch, k, dim);
   return make_op("gathered_dot", y, [=, nz = z.node()](const Tensor<T, D>& gy) {

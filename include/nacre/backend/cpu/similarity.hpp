@@ -3,8 +3,10 @@
 //   gathered_dot        y[b, k] = sum over d of z[b, d] bank[index[b, k], d]
 //   gathered_sum        gz[b]   = sum over k of gy[b, k] bank[index[b, k]], in the order of k
 //
-// Four rows at a time in 16 lanes each, lanes added in a fixed tree; the rows two steps ahead are prefetched.
-// A sample's result does not depend on the batch around it. Tested in tests/ops/similarity.cpp.
+// Both walk over blocks of 16 rows and ask memory for the block after. A product is summed in 16 lanes, which are
+// added in a fixed tree. `take_block`, `dot_block` and `add_block` also serve losses that do both in one walk
+// (losses/gathered_nce.hpp). A sample's result does not depend on the batch around it.
+// Tested in tests/ops/similarity.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
@@ -13,36 +15,97 @@
 #include <nacre/core/pool.hpp>
 
 #include <algorithm>
+#include <cstring>
 
 namespace nacre::backend {
 
 namespace detail {
 
+inline constexpr int row_block = 16;
+
+template <class T, int n>
+struct Lanes {
+  typedef T type __attribute__((vector_size(n * sizeof(T)), aligned(alignof(T)), may_alias));
+};
 template <class T>
-[[gnu::always_inline]] inline void prefetch_rows(const T* bank, const i64* index, i64 from, i64 k, i64 dim) {
-  for (i64 i = from; i < std::min(k, from + 4); ++i)
-    for (i64 d = 0; d < dim; d += 64 / static_cast<i64>(sizeof(T))) __builtin_prefetch(bank + index[i] * dim + d);
+[[gnu::always_inline]] inline auto& lanes(T* p) {
+  return *reinterpret_cast<typename Lanes<T, 16>::type*>(p);
+}
+template <class T>
+[[gnu::always_inline]] inline const auto& lanes(const T* p) {
+  return *reinterpret_cast<const typename Lanes<T, 16>::type*>(p);
 }
 
-// out[r] = a . row[r] for `rows` rows
-template <int rows, class T>
-[[gnu::always_inline]] inline void dot_rows(const T* a, const T* const* row, i64 dim, T* out) {
-  typedef T Lanes __attribute__((vector_size(16 * sizeof(T)), aligned(alignof(T)), may_alias));
-  Lanes acc[rows] = {};
+// row[0 .. 16): addresses of the rows index[begin ..), those past the end repeat the last one. Asks memory for the
+// block after. Returns how many there are.
+template <class T>
+[[gnu::always_inline]] inline i64 take_block(const T* bank, const i64* index, i64 begin, i64 k, i64 dim,
+                                             const T** row) {
+  constexpr i64 line = 64 / static_cast<i64>(sizeof(T));
+  for (i64 r = 0; r < row_block; ++r) row[r] = bank + index[std::min(begin + r, k - 1)] * dim;
+  for (i64 next = begin + row_block; next < std::min(k, begin + 2 * row_block); ++next)
+    for (i64 d = 0; d < dim; d += line) __builtin_prefetch(bank + index[next] * dim + d);
+  return std::min<i64>(row_block, k - begin);
+}
+
+// out[r] = sum of the 16 lanes of part[r] for four rows: lane j + lane j + 8, then + 4, + 2, + 1.
+template <class T>
+[[gnu::always_inline]] inline void sum_lanes(const T (*part)[16], T* out) {
+  typedef typename Lanes<T, 4>::type Quad;
+  Quad q[4];
+  for (int r = 0; r < 4; ++r) {
+    const Quad* p = reinterpret_cast<const Quad*>(part[r]);
+    q[r] = (p[0] + p[2]) + (p[1] + p[3]);
+  }
+  Quad a = __builtin_shufflevector(q[0], q[1], 0, 1, 4, 5) + __builtin_shufflevector(q[0], q[1], 2, 3, 6, 7);
+  Quad b = __builtin_shufflevector(q[2], q[3], 0, 1, 4, 5) + __builtin_shufflevector(q[2], q[3], 2, 3, 6, 7);
+  *reinterpret_cast<Quad*>(out) = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+}
+
+// out[h][r] = z[h] . row[r] for each of the heads and 16 rows
+template <int heads, class T>
+[[gnu::always_inline]] inline void dot_block(const T* const* z, const T* const* row, i64 dim, T (*out)[row_block]) {
+  typedef typename Lanes<T, 16>::type V;
+  for (int first = 0; first < row_block; first += 4) {
+    V acc[heads][4] = {};
+    i64 d = 0;
+    for (; d + 16 <= dim; d += 16)
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) {
+        V x = lanes(row[first + r] + d);
+#pragma GCC unroll 2
+        for (int h = 0; h < heads; ++h) acc[h][r] += lanes(z[h] + d) * x;
+      }
+    for (int h = 0; h < heads; ++h) {
+      alignas(64) T part[4][16];
+      for (int r = 0; r < 4; ++r) {
+        lanes(part[r]) = acc[h][r];
+        for (i64 e = d; e < dim; ++e) part[r][e - d] += z[h][e] * row[first + r][e];
+      }
+      sum_lanes(part, out[h] + first);
+    }
+  }
+}
+
+// sum[h] += w[h][r] row[r], one row after the other
+template <int heads, class T>
+[[gnu::always_inline]] inline void add_block(const T (*w)[row_block], const T* const* row, i64 dim, T* const* sum) {
+  typedef typename Lanes<T, 16>::type V;
   i64 d = 0;
   for (; d + 16 <= dim; d += 16) {
-    Lanes va = *reinterpret_cast<const Lanes*>(a + d);
-#pragma GCC unroll 4
-    for (int r = 0; r < rows; ++r) acc[r] += va * *reinterpret_cast<const Lanes*>(row[r] + d);
+    V acc[heads];
+    for (int h = 0; h < heads; ++h) acc[h] = lanes(sum[h] + d);
+#pragma GCC unroll 16
+    for (int r = 0; r < row_block; ++r) {
+      V x = lanes(row[r] + d);
+#pragma GCC unroll 2
+      for (int h = 0; h < heads; ++h) acc[h] += w[h][r] * x;
+    }
+    for (int h = 0; h < heads; ++h) lanes(sum[h] + d) = acc[h];
   }
-  for (int r = 0; r < rows; ++r) {
-    T lane[16];
-    for (int j = 0; j < 16; ++j) lane[j] = acc[r][j];
-    for (i64 e = d; e < dim; ++e) lane[e - d] += a[e] * row[r][e];
-    for (int width = 8; width > 0; width /= 2)
-      for (int j = 0; j < width; ++j) lane[j] += lane[j + width];
-    out[r] = lane[0];
-  }
+  for (; d < dim; ++d)
+    for (int h = 0; h < heads; ++h)
+      for (int r = 0; r < row_block; ++r) sum[h][d] += w[h][r] * row[r][d];
 }
 
 }  // namespace detail
@@ -54,18 +117,15 @@ void gathered_dot(Cpu, const T* z, const T* bank, const i64* index, T* y, i64 ba
   i64 pieces = (k + piece - 1) / piece;
   parallel_for(batch * pieces, 1, [&](i64 task, i64) {
     simd::run([&] {
-      i64 b = task / pieces, begin = task % pieces * piece, end = std::min(k, begin + piece);
-      const i64* at = index + b * k;
-      const T* row[4];
-      i64 i = begin;
-      for (; i + 4 <= end; i += 4) {
-        detail::prefetch_rows(bank, at, i + 8, end, dim);
-        for (int r = 0; r < 4; ++r) row[r] = bank + at[i + r] * dim;
-        detail::dot_rows<4>(z + b * dim, row, dim, y + b * k + i);
-      }
-      for (; i < end; ++i) {
-        row[0] = bank + at[i] * dim;
-        detail::dot_rows<1>(z + b * dim, row, dim, y + b * k + i);
+      i64 b = task / pieces, from = task % pieces * piece, count = std::min(piece, k - from);
+      const T* query = z + b * dim;
+      T* out = y + b * k + from;
+      for (i64 begin = 0; begin < count; begin += detail::row_block) {
+        const T* row[detail::row_block];
+        T dot[1][detail::row_block];
+        i64 n = detail::take_block(bank, index + b * k + from, begin, count, dim, row);
+        detail::dot_block<1>(&query, row, dim, dot);
+        for (i64 r = 0; r < n; ++r) out[begin + r] = dot[0][r];
       }
     });
   });
@@ -74,24 +134,18 @@ void gathered_dot(Cpu, const T* z, const T* bank, const i64* index, T* y, i64 ba
 // gz: [batch, dim], gy: [batch, k]
 template <class T>
 void gathered_sum(Cpu, const T* gy, const T* bank, const i64* index, T* gz, i64 batch, i64 k, i64 dim, Into into) {
-  parallel_for(batch, 1, [&](i64 begin, i64 end) {
+  parallel_for(batch, 1, [&](i64 begin_sample, i64 end_sample) {
     simd::run([&] {
-      for (i64 b = begin; b < end; ++b) {
-        const i64* at = index + b * k;
+      for (i64 b = begin_sample; b < end_sample; ++b) {
         T* sum = gz + b * dim;
-        if (into == Into::assign)
-          for (i64 d = 0; d < dim; ++d) sum[d] = 0;
-        i64 i = 0;
-        for (; i + 4 <= k; i += 4) {
-          detail::prefetch_rows(bank, at, i + 8, k, dim);
-          const T *g = gy + b * k + i, *r0 = bank + at[i] * dim, *r1 = bank + at[i + 1] * dim,
-                  *r2 = bank + at[i + 2] * dim, *r3 = bank + at[i + 3] * dim;
-#pragma GCC ivdep
-          for (i64 d = 0; d < dim; ++d)
-            sum[d] = (((sum[d] + g[0] * r0[d]) + g[1] * r1[d]) + g[2] * r2[d]) + g[3] * r3[d];
+        if (into == Into::assign) std::fill(sum, sum + dim, T(0));
+        for (i64 begin = 0; begin < k; begin += detail::row_block) {
+          const T* row[detail::row_block];
+          T w[1][detail::row_block] = {};
+          i64 n = detail::take_block(bank, index + b * k, begin, k, dim, row);
+          for (i64 r = 0; r < n; ++r) w[0][r] = gy[b * k + begin + r];
+          detail::add_block<1>(w, row, dim, &sum);
         }
-        for (; i < k; ++i)
-          for (i64 d = 0; d < dim; ++d) sum[d] += gy[b * k + i] * bank[at[i] * dim + d];
       }
     });
   });

@@ -1,0 +1,134 @@
+// The contrastive term of losses/nce.hpp with negatives of its own for each sample, picked out of a memory bank.
+//
+//   gathered_nce({z..}, bank, own, negatives, o)   z [B, D] one or two heads, bank [N, D], own [B], negatives [B, K]
+//                                                  -> one scalar a head, the mean over b of the term with
+//                                                     s+ = z[b] . bank[own[b]],  s_k = z[b] . bank[negatives[b, k]]
+//
+//   = nce(row_dot(z, own rows), gathered_dot(z, bank, negatives), o) for each z, by reading each row once (nce_paper:
+//   twice) for all heads, with no score kept: the gradient is summed up while the row is at hand.
+// Backward keeps that gradient, [B, D] a head. Nothing flows into the bank. A sample's result does not depend on
+// the batch around it. Throws nacre::Error. Tested in tests/losses/gathered_nce.cpp.
+#pragma once
+
+#include <nacre/losses/nce_pass.hpp>
+#include <nacre/ops/similarity.hpp>
+
+#include <vector>
+
+namespace nacre::losses {
+
+namespace detail {
+
+// One pass of `heads` samples z over k rows; pass[h] makes the weights of sum[h].
+template <int heads, class T, class Pass>
+[[gnu::always_inline]] inline void gathered_pass(const T* const* z, const T* bank, const i64* index, i64 k, i64 dim,
+                                                 T inv_temperature, Pass* const* pass, T* const* sum) {
+  constexpr int block = backend::detail::row_block;
+  for (i64 begin = 0; begin < k; begin += block) {
+    const T* row[block];
+    alignas(64) T s[heads][block];
+    i64 n = backend::detail::take_block(bank, index, begin, k, dim, row);
+    backend::detail::dot_block<heads>(z, row, dim, s);
+    for (int h = 0; h < heads; ++h) {
+      for (int j = 0; j < block; ++j) s[h][j] = j < n ? s[h][j] * inv_temperature : -scalar::infinity<T>;
+      T factor = (*pass[h])(s[h], block);
+      if (factor != 1)
+        for (i64 d = 0; d < dim; ++d) sum[h][d] *= factor;
+    }
+    backend::detail::add_block<heads>(s, row, dim, sum);
+  }
+}
+
+template <class T>
+struct NceTerms {
+  Tensor<T> positive, level, term;  // s+, M and the term [B]
+  Tensor<T> slope;                  // [B, D]
+  NceTerms(i64 batch, i64 dim) : positive({batch}), level({batch}), term({batch}), slope({batch, dim}) {}
+};
+
+template <int heads, class T>
+void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>& own, const Tensor<i64>& negatives,
+                    const NceOptions& o, NceTerms<T>* out) {
+  i64 batch = negatives.dim(0), k = negatives.dim(1), dim = bank.dim(1);
+  ConstantLevel constant(o, k);
+  T inv = static_cast<T>(1 / o.temperature);
+  parallel_for(batch, 1, [&](i64 b, i64) {
+    Tensor<T> sums = Tensor<T>::zeros({heads, 2, dim});
+    NceSample<T> sample[heads];
+    backend::simd::run([&] {
+      const T *rows = bank.data(), *positive = rows + own[b] * dim, *query[heads];
+      const i64* index = negatives.data() + b * k;
+      SoftmaxPass<T>* softmax[heads];
+      SigmoidPass<T>* sigmoid[heads];
+      T *p[heads], *r[heads];
+      for (int h = 0; h < heads; ++h) {
+        query[h] = z[h] + b * dim;
+        softmax[h] = &sample[h].softmax;
+        sigmoid[h] = &sample[h].sigmoid;
+        p[h] = sample[h].p = sums.data() + 2 * h * dim;
+        r[h] = sample[h].r = p[h] + dim;
+        sample[h].positive = 0;
+        for (i64 d = 0; d < dim; ++d) sample[h].positive += query[h][d] * positive[d];
+        sample[h].positive *= inv;
+      }
+      if (o.form != NceForm::nce_constant) gathered_pass<heads>(query, rows, index, k, dim, inv, softmax, p);
+      for (int h = 0; h < heads; ++h) sample[h].start_sigmoid(out[h].level[b] = sample[h].level(o, constant));
+      if (o.form != NceForm::info_nce) gathered_pass<heads>(query, rows, index, k, dim, inv, sigmoid, r);
+    });
+    for (int h = 0; h < heads; ++h) {
+      out[h].positive[b] = sample[h].positive;
+      out[h].term[b] =
+          sample[h].finish(o, constant, bank.data() + own[b] * dim, out[h].slope.data() + b * dim, dim);
+    }
+  });
+}
+
+}  // namespace detail
+
+template <class T>
+std::vector<Var<T>> gathered_nce(const std::vector<Var<T>>& heads, const Tensor<T>& bank, const Tensor<i64>& own,
+                                 const Tensor<i64>& negatives, const NceOptions& o) {
+  const char* op = "gathered_nce";
+  check(heads.size() == 1 || heads.size() == 2, op,
+        [&] { return "takes one or two heads, got " + std::to_string(heads.size()); });
+  i64 batch = own.size(), dim = bank.rank() == 2 ? bank.dim(1) : 0;
+  for (const Var<T>& z : heads)
+    check(bank.rank() == 2 && negatives.rank() == 2 && z.shape() == Shape{batch, dim} && negatives.dim(0) == batch &&
+              batch >= 1 && negatives.dim(1) >= 1,
+          op, [&] {
+            return "z is " + z.shape().str() + ", bank is " + bank.shape().str() + ", own is " + own.shape().str() +
+                   ", negatives are " + negatives.shape().str() +
+                   "; need z [B, D], bank [N, D], own [B], negatives [B, K] with B, K at least 1";
+          });
+  nacre::detail::check_rows(op, "own", own, bank);
+  nacre::detail::check_rows(op, "negatives", negatives, bank);
+  detail::check_options(o);
+  std::vector<detail::NceTerms<T>> terms(heads.size(), detail::NceTerms<T>(0, 0));
+  const T* z[2] = {};
+  for (std::size_t h = 0; h < heads.size(); ++h) {
+    terms[h] = detail::NceTerms<T>(batch, dim);
+    z[h] = heads[h].value().data();
+  }
+  if (heads.size() == 1) detail::gathered_terms<1>(z, bank, own, negatives, o, terms.data());
+  else detail::gathered_terms<2>(z, bank, own, negatives, o, terms.data());
+  std::vector<Var<T>> means;
+  for (std::size_t h = 0; h < heads.size(); ++h)
+    means.push_back(detail::nce_mean(op, heads[h], terms[h].term, terms[h].slope));
+  return means;
+}
+
+// nce_z of one head's scores.
+template <class T>
+double gathered_nce_z(const Tensor<T>& head, const Tensor<T>& bank, const Tensor<i64>& own,
+                      const Tensor<i64>& negatives, double temperature) {
+  i64 batch = negatives.dim(0);
+  detail::NceTerms<T> terms(batch, bank.dim(1));
+  const T* z = head.data();
+  detail::gathered_terms<1>(&z, bank, own, negatives, {.temperature = temperature}, &terms);
+  double sum = 0;
+  for (i64 b = 0; b < batch; ++b)
+    sum += std::exp(static_cast<double>(terms.positive[b])) + std::exp(static_cast<double>(terms.level[b]));
+  return static_cast<double>(bank.dim(0)) * sum / static_cast<double>(batch + negatives.size());
+}
+
+}  // namespace nacre::losses
