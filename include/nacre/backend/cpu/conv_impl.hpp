@@ -118,16 +118,16 @@ template <class T>
 void gather(const Gather& g, const T* x, const T* packed, i64 channels, T* y, i64 y_image, i64 y_row, i64 y_col,
             Into into) {
   const Kernel<T> kern = kernel<T>();
-  const i64 wide = 2 * kern.lanes, depth = g.taps * g.depth, slice = 256;
+  const i64 depth = g.taps * g.depth, slice = 768, broad = 256 / kern.wide() * kern.wide();  // of a panel near in L2
   const Blocks blocks(g, 256);
-  const i64 panels = ceil_div(channels, wide);
-  const i64 across = blocks.count() >= 16 ? 1 : std::min(panels, ceil_div(16, blocks.count()));
-  const i64 per_task = ceil_div(panels, across);
+  const i64 groups = ceil_div(channels, kern.wide());
+  const i64 across = blocks.count() >= 16 ? 1 : std::min(groups, ceil_div(16, blocks.count()));
+  const i64 per_task = ceil_div(groups, across) * kern.wide();
 
   parallel_for(blocks.count() * across, 1, [&](i64 task, i64) {
     const Patch<T> patch(g, blocks, task / across);
     const i64 pixels = patch.images * patch.rows * g.cols;
-    const i64 j0 = task % across * per_task * wide, j1 = std::min(channels, j0 + per_task * wide);
+    const i64 j0 = task % across * per_task, j1 = std::min(channels, j0 + per_task);
     Scratch<T> source(Patch<T>::size(g, blocks));
     patch.fill(g, x, source.data);
     Scratch<i64> from(pixels), to(pixels);
@@ -143,21 +143,21 @@ void gather(const Gather& g, const T* x, const T* packed, i64 channels, T* y, i6
       i64 s0 = s, k0 = k;
       do k += runs.data[s++].length;
       while (s < count && k - k0 + runs.data[s].length <= slice);
-      for (i64 j = j0; j < j1; j += wide) {
-        const i64 width = kern.width(channels - j), cols = std::min(width, channels - j);
-        const auto tile = width == wide ? kern.wide : kern.narrow;
-        const T* panel = packed + j * depth + k0 * width;
-        for (i64 q = 0; q < pixels; q += kern.rows) {
-          const T* rows[max_tile_rows];
-          T* out[max_tile_rows];
-          for (i64 r = 0; r < kern.rows; ++r) {
-            i64 pixel = std::min(q + r, pixels - 1);
-            rows[r] = source.data + from.data[pixel];
-            out[r] = y + to.data[pixel] + j;
-          }
-          tile(runs.data + s0, s - s0, rows, 1, panel, width, out, cols, into == Into::add || k0 > 0);
-        }
-      }
+      for (i64 near = j0; near < j1; near += broad)
+        kern.strips(near, std::min(j1, near + broad), [&](const TileShape<T>& tile, i64 left, i64 right) {
+          for (i64 q = 0; q < pixels; q += tile.rows)
+            for (i64 j = left; j < right; j += tile.width) {
+              const T* rows[max_tile_rows];
+              T* out[max_tile_rows];
+              for (i64 r = 0; r < tile.rows; ++r) {
+                const i64 pixel = std::min(q + r, pixels - 1);
+                rows[r] = source.data + from.data[pixel];
+                out[r] = y + to.data[pixel] + j;
+              }
+              tile.run(runs.data + s0, s - s0, rows, 1, packed + j * depth + k0 * tile.width, tile.width, out,
+                       std::min(tile.width, right - j), into == Into::add || k0 > 0, {x, 0});
+            }
+        });
     }
   });
 }
@@ -183,15 +183,12 @@ void conv2d(const Window2d& win, const T* x, const T* w, T* y) {
   if (is_matrix_product(win))
     return gemm(false, true, win.pixels_out(), win.o, win.c, x, win.c, w, win.c, y, win.o, Into::assign);
   const Kernel<T> kern = kernel<T>();
-  const i64 wide = 2 * kern.lanes;
   Scratch<Tap> taps(win.taps());
   const Gather g = forward_gather(win, taps.data);
   Scratch<T> packed(k * kern.padded(channels));
   for (i64 group = 0; group < win.groups; ++group) {
-    parallel_for(ceil_div(channels, wide), 1, [&](i64 panel, i64) {
-      i64 j = panel * wide;
-      pack_panel(true, w + (group * channels + j) * k, k, k, std::min(wide, channels - j), kern.width(channels - j),
-                 packed.data + j * k);
+    parallel_for(ceil_div(channels, kern.wide()), 1, [&](i64 panels, i64) {
+      pack_group(kern, true, w + group * channels * k, k, k, panels * kern.wide(), channels, packed.data);
     });
     gather(g, x + group * win.group_c(), packed.data, channels, y + group * channels, g.rows * g.cols * win.o,
            g.cols * win.o, win.o, Into::assign);
@@ -205,7 +202,7 @@ void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into
   if (win.pixels_out() > 0 && win.o > 0 && is_matrix_product(win))
     return gemm(false, false, win.pixels_in(), win.c, win.o, gy, win.o, w, win.c, gx, win.c, into);
   const Kernel<T> kern = kernel<T>();
-  const i64 wide = 2 * kern.lanes, channels = win.group_c(), depth = win.group_o(), row = win.taps() * channels;
+  const i64 channels = win.group_c(), depth = win.group_o(), row = win.taps() * channels;
   Scratch<Tap> taps(win.taps());
   Scratch<T> packed(win.taps() * depth * kern.padded(channels));
   for (i64 ph = 0; ph < std::min(win.stride_h, win.h); ++ph)
@@ -230,24 +227,19 @@ void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into
       g.measure();
       for (i64 group = 0; group < win.groups; ++group) {
         const T* wg = w + group * depth * row;  // [depth, taps, channels]
-        parallel_for(ceil_div(channels, wide), 1, [&](i64 panel, i64) {
-          i64 j = panel * wide, width = kern.width(channels - j);
-          for (i64 t = 0; t < g.taps; ++t)
-            pack_panel(false, wg + taps.data[t].index * channels + j, row, depth, std::min(wide, channels - j), width,
-                       packed.data + j * g.taps * depth + t * depth * width);
+        parallel_for(ceil_div(channels, kern.wide()), 1, [&](i64 panels, i64) {
+          const i64 first = panels * kern.wide();
+          kern.strips(first, std::min(channels, first + kern.wide()), [&](const TileShape<T>& s, i64 j, i64 end) {
+            for (; j < end; j += s.width)
+              for (i64 t = 0; t < g.taps; ++t)
+                pack_panel(false, wg + taps.data[t].index * channels + j, row, depth, std::min(s.width, end - j),
+                           s.width, packed.data + j * g.taps * depth + t * depth * s.width);
+          });
         });
         gather(g, gy + group * depth, packed.data, channels, corner + group * channels, image, down, right, into);
       }
     }
 }
-
-// Rows of A where the tile reads them: row i at data + (i / rows) * tile + (i % rows) * row, steps of k `step` apart.
-template <class T>
-struct PackedRows {
-  const T* data;
-  i64 rows, tile, row, step;
-  const T* operator[](i64 i) const { return data + i / rows * tile + i % rows * row; }
-};
 
 // gw [O, taps * C/groups]: rows of the tile are output channels of gy, columns the values under a run of taps.
 template <class T>
@@ -259,7 +251,7 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     return;
   }
   const Kernel<T> kern = kernel<T>();
-  const i64 wide = 2 * kern.lanes, depth = win.group_c();
+  const i64 depth = win.group_c(), rows_step = kern.shapes[0].rows;
   Scratch<Tap> taps(win.taps());
   const Gather g = forward_gather(win, taps.data);
   const bool spilling = weights > (i64{1} << 17);  // the sums leave the cache between blocks: fewer, larger ones
@@ -267,7 +259,7 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
   // Chunks of the batch while the partial sums are small (32 MB in float), then rows of gw.
   const i64 chunks = std::min(blocks.count(), std::clamp<i64>((i64{8} << 20) / weights, 1, 16));
   const i64 per_chunk = ceil_div(blocks.count(), chunks);
-  const i64 row_task = std::max(kern.rows, ceil_div(ceil_div(win.group_o() * chunks, 16), kern.rows) * kern.rows);
+  const i64 row_task = ceil_div(ceil_div(win.group_o() * chunks, 16), rows_step) * rows_step;
   const i64 row_tasks = ceil_div(win.group_o(), row_task);
   Scratch<T> partial(chunks * weights);
 
@@ -277,59 +269,53 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     const i64 b0 = chunk * per_chunk, b1 = std::min(blocks.count(), b0 + per_chunk);
     T* sum = partial.data + chunk * weights + o0 * k;
     if (b0 >= b1) return std::fill_n(sum, o_count * k, T(0)), void();
-    Scratch<T> source(Patch<T>::size(g, blocks) + wide);  // the last vector may run over
+    Scratch<T> source(Patch<T>::size(g, blocks) + kern.wide());  // the last vector may run over
     Scratch<Segment> runs(win.taps() + 1), lines(blocks.images * blocks.rows);
-    // Both operands are packed where that pays: gy [o tile, pixels, rows], x [pixels, panel].
-    const bool packs = o_count >= 32;
-    const bool packs_right = o_count >= 64 && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
-    const i64 most = blocks.images * blocks.rows * g.cols;
-    Scratch<T> left_packed(packs ? ceil_div(o_count, kern.rows) * kern.rows * most : 0);
-    Scratch<T> right_packed(packs_right ? wide * most : 0);
+    // A panel of x is copied where many rows read it and it lies scattered: [pixels, panel].
+    const bool packs = o_count >= 32 && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
+    Scratch<T> packed(packs ? kern.wide() * blocks.images * blocks.rows * g.cols : 0);
     for (i64 b = b0; b < b1; ++b) {
       const Patch<T> patch(g, blocks, b);
       patch.fill(g, x + group * depth, source.data);
       const T* rows_of = gy + ((patch.image0 * g.rows + patch.row0) * g.cols) * win.o + o0;
       const i64 pixels = patch.images * patch.rows * g.cols, right_step = g.step_w * depth;
-      PackedRows<T> left{rows_of, kern.rows, kern.rows, 1, win.o};
-      if (packs) {
-        for (i64 o = 0; o < o_count; o += kern.rows)
-          pack_panel(false, rows_of + o, win.o, pixels, std::min(kern.rows, o_count - o), kern.rows,
-                     left_packed.data + o * pixels);
-        left = {left_packed.data, kern.rows, kern.rows * pixels, 1, kern.rows};
-      }
-      i64 count = 0, end = 0;  // where the line before left off
+      i64 count = 0, before = 0;  // where the line before left off
       for (i64 n = 0; n < patch.images; ++n)
         for (i64 i = 0; i < patch.rows; ++i, ++count) {
           i64 at = patch.offset(g, n, i, 0);
-          lines.data[count] = {count * g.cols * left.step, at - end, g.cols};
-          end = at + g.cols * right_step;
+          lines.data[count] = {count * g.cols * win.o, at - before, g.cols};
+          before = at + g.cols * right_step;
         }
       const Segment whole{0, 0, pixels};
       const i64 run_count = tap_runs(g, patch, i64{1} << 40, runs.data);
       for (i64 s = 0, column = 0; s < run_count; column += runs.data[s++].length)
-        for (i64 j = 0; j < runs.data[s].length; j += wide) {
-          const i64 remain = runs.data[s].length - j, width = kern.width(remain), cols = std::min(width, remain);
-          const auto tile = width == wide ? kern.wide : kern.narrow;
-          const T* right = source.data + runs.data[s].a + j;
-          if (packs_right)
-            for (i64 l = 0; l < count; ++l) {
-              right += lines.data[l].b;
-              pack_panel(false, right, right_step, g.cols, width, width, right_packed.data + l * g.cols * width);
-              right += g.cols * right_step;
+        kern.strips(0, runs.data[s].length, [&](const TileShape<T>& tile, i64 j, i64 end) {
+          for (; j < end; j += tile.width) {
+            const i64 cols = std::min(tile.width, end - j);
+            const T* right = source.data + runs.data[s].a + j;
+            if (packs)
+              for (i64 l = 0; l < count; ++l) {
+                right += lines.data[l].b;
+                pack_panel(false, right, right_step, g.cols, tile.width, tile.width,
+                           packed.data + l * g.cols * tile.width);
+                right += g.cols * right_step;
+              }
+            for (i64 o = 0; o < o_count; o += tile.rows) {
+              const T* rows[max_tile_rows];
+              T* out[max_tile_rows];
+              for (i64 r = 0; r < tile.rows; ++r) {
+                const i64 channel = std::min(o + r, o_count - 1);
+                rows[r] = rows_of + channel;
+                out[r] = sum + channel * k + column + j;
+                if (spilling) fetch_to_write(out[r] + tile.rows * k, cols);
+              }
+              if (packs)
+                tile.run(&whole, 1, rows, win.o, packed.data, tile.width, out, cols, b > b0, {x, 0});
+              else
+                tile.run(lines.data, count, rows, win.o, right, right_step, out, cols, b > b0, {x, 0});
             }
-          for (i64 o = 0; o < o_count; o += kern.rows) {
-            const T* rows[max_tile_rows];
-            T* out[max_tile_rows];
-            for (i64 r = 0; r < kern.rows; ++r) {
-              i64 channel = std::min(o + r, o_count - 1);
-              rows[r] = left[channel];
-              out[r] = sum + channel * k + column + j;
-              if (spilling) fetch_to_write(out[r] + kern.rows * k, cols);
-            }
-            if (packs_right) tile(&whole, 1, rows, left.step, right_packed.data, width, out, cols, b > b0);
-            else tile(lines.data, count, rows, left.step, right, right_step, out, cols, b > b0);
           }
-        }
+        });
     }
   });
   parallel_for(weights, i64{1} << 14, [&](i64 begin, i64 end) {

@@ -79,11 +79,22 @@ void pack_panel(bool transposed, const T* b, i64 ldb, i64 k, i64 cols, i64 width
       for (i64 j = r < k4 ? cols4 : 0; j < width; ++j) out[r * width + j] = j < cols ? b[j * ldb + r] : T(0);
     return;
   }
+  if (cols == 64 && width == 64) return copy_rows<64>(b, ldb, k, out);
   if (cols == 32 && width == 32) return copy_rows<32>(b, ldb, k, out);
   if (cols == 16 && width == 16) return copy_rows<16>(b, ldb, k, out);
   if (cols == 8 && width == 8) return copy_rows<8>(b, ldb, k, out);
   for (i64 r = 0; r < k; ++r)
     for (i64 j = 0; j < width; ++j) out[r * width + j] = j < cols ? b[r * ldb + j] : T(0);
+}
+
+// Packs columns [begin, begin + kern.wide()) of cols, each panel as its tile reads it, to out + begin * k.
+template <class T>
+void pack_group(const Kernel<T>& kern, bool transposed, const T* b, i64 ldb, i64 k, i64 begin, i64 cols, T* out) {
+  kern.strips(begin, std::min(cols, begin + kern.wide()), [&](const TileShape<T>& s, i64 j, i64 end) {
+    for (; j < end; j += s.width)
+      pack_panel(transposed, transposed ? b + j * ldb : b + j, ldb, k, std::min(s.width, end - j), s.width,
+                 out + j * k);
+  });
 }
 
 template <class T>
@@ -96,73 +107,62 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
     return;
   }
   const Kernel<T> kern = kernel<T>();
-  const i64 wide = 2 * kern.lanes;
-  // B is packed in blocks of deep x broad (4 to 8 MB), a panel is used in pieces of `slice` rows that stay in L1.
-  const i64 slice = 256, deep = std::min(k, 8 * slice);
-  const i64 broad = std::min(kern.padded(n), std::max(wide, (i64{1} << 20) / deep / wide * wide));
+  const i64 wide = kern.wide();
+  // K goes in even blocks: a task's part of B stays in L2, and so does A where it is transposed and read by columns.
+  const i64 deep = ceil_div(k, ceil_div(k, trans_a ? 128 : 768));
+  const i64 broad = std::min(kern.padded(n), std::max(wide, (i64{1} << 20) / deep / wide * wide));  // of packed B
 
   // Tasks of at most 256 x 256, cut finer until there are 16 of them or one is some 50 us of work.
-  i64 task_m = std::min(ceil_div(m, kern.rows) * kern.rows, 256 / kern.rows * kern.rows);
-  i64 task_n = std::min(broad, 256 / wide * wide);
+  const i64 rows_step = kern.shapes[0].rows;
+  i64 task_m = std::min(ceil_div(m, rows_step) * rows_step, 256 / rows_step * rows_step);
+  i64 task_n = std::min(ceil_div(broad, wide) * wide, 256 / wide * wide);
   auto worth_cutting = [&](i64 task, i64 least) {
     const bool few = ceil_div(m, task_m) * ceil_div(broad, task_n) < 16;
     return few && task > least && task_m * task_n * deep > (i64{8} << 20);
   };
-  while (worth_cutting(task_m, 64)) task_m = ceil_div(task_m / 2, kern.rows) * kern.rows;
-  while (worth_cutting(task_n, 64)) task_n = ceil_div(task_n / 2, wide) * wide;
+  while (worth_cutting(task_m, 64)) task_m = ceil_div(task_m / 2, rows_step) * rows_step;
+  while (worth_cutting(task_n, wide)) task_n = ceil_div(task_n / 2, wide) * wide;
 
   Scratch<T> packed(deep * broad);
   for (i64 n0 = 0; n0 < n; n0 += broad)
     for (i64 k0 = 0; k0 < k; k0 += deep) {
       const i64 nb = std::min(broad, n - n0), kb = std::min(deep, k - k0);
       parallel_for(ceil_div(nb, wide), std::max<i64>(1, (1 << 16) / (kb * wide)), [&](i64 begin, i64 end) {
-        for (i64 j = begin * wide; j < std::min(nb, end * wide); j += wide)
-          pack_panel(trans_b, trans_b ? b + (n0 + j) * ldb + k0 : b + k0 * ldb + n0 + j, ldb, kb,
-                     std::min(wide, nb - j), kern.width(nb - j), packed.data + j * kb);
+        for (i64 g = begin; g < end; ++g)
+          pack_group(kern, trans_b, trans_b ? b + n0 * ldb + k0 : b + k0 * ldb + n0, ldb, kb, g * wide, nb,
+                     packed.data);
       });
-      const i64 across = ceil_div(nb, task_n);
-      parallel_for(ceil_div(m, task_m) * across, 1, [&](i64 task, i64) {
-        const i64 i0 = task / across * task_m, i1 = std::min(m, i0 + task_m), mb = i1 - i0;
-        const i64 j0 = task % across * task_n, j1 = std::min(nb, j0 + task_n);
-        // A is copied, tile by tile, where that pays: transposed, read many times, or with rows on the same cache sets.
-        const bool copied = trans_a || j1 - j0 >= 128 || (lda * i64{sizeof(T)}) % 1024 == 0;
-        const i64 pitch = trans_a ? 1 : slice + 16, step = trans_a ? kern.rows : 1;
-        Scratch<T> copy(copied ? ceil_div(mb, kern.rows) * kern.rows * (slice + 16) : 0);
-        for (i64 k1 = 0; k1 < kb; k1 += slice) {
-          const i64 depth = std::min(slice, kb - k1);
-          const bool resume = into == Into::add || k0 + k1 > 0;
-          const T* from = trans_a ? a + (k0 + k1) * lda + i0 : a + i0 * lda + k0 + k1;
-          const Segment segment{0, 0, depth};
-          for (i64 j = j0; j < j1; j += wide) {
-            const i64 width = kern.width(nb - j), cols = std::min(width, nb - j);
-            const auto tile = width == wide ? kern.wide : kern.narrow;
-            const T* panel = packed.data + j * kb + k1 * width;
-            const T* next = j + wide < j1 ? panel + wide * kb : nullptr;
-            const i64 piece = ceil_div(depth * width, ceil_div(mb, kern.rows));
-            for (i64 i = 0; i < mb; i += kern.rows) {
-              if (next) fetch(next + i / kern.rows * piece, piece);
-              const i64 valid = std::min(kern.rows, mb - i);
-              T* const own = copy.data + i * (slice + 16);
-              if (j == j0) {
-                if (trans_a) pack_panel(false, from + i, lda, depth, valid, kern.rows, own);
-                else
-                  for (i64 r = 0; r < valid; ++r) {
-                    if (i + r + kern.rows < mb) fetch(from + (i + r + kern.rows) * lda, depth);  // the next tile's
-                    if (copied) std::copy(from + (i + r) * lda, from + (i + r) * lda + depth, own + r * pitch);
-                  }
-              }
+      const bool resume = into == Into::add || k0 > 0;
+      const Segment segment{0, 0, kb};
+      const i64 down = ceil_div(m, task_m);
+      parallel_for(down * ceil_div(nb, task_n), 1, [&](i64 task, i64) {
+        const i64 i0 = task % down * task_m, i1 = std::min(m, i0 + task_m);
+        const i64 j0 = task / down * task_n, j1 = std::min(nb, j0 + task_n);
+        kern.strips(j0, j1, [&](const TileShape<T>& tile, i64 left, i64 right) {
+          const i64 panels = ceil_div(right - left, tile.width);
+          for (i64 i = i0, calls = 0; i < i1; i += tile.rows)
+            for (i64 j = left; j < right; j += tile.width, ++calls) {
               const T* rows[max_tile_rows];
               T* out[max_tile_rows];
-              for (i64 r = 0; r < kern.rows; ++r) {
-                i64 row = std::min(r, valid - 1);  // beyond the last row: the last row again
-                rows[r] = copied ? own + row * pitch : from + (i + row) * lda;
-                out[r] = c + (i0 + i + row) * ldc + n0 + j;
-                if (i + kern.rows + r < mb) fetch_to_write(out[r] + kern.rows * ldc, cols);
+              const i64 cols = std::min(tile.width, right - j);
+              for (i64 r = 0; r < tile.rows; ++r) {
+                const i64 row = std::min(i + r, i1 - 1);  // beyond the last row: the last row again
+                rows[r] = trans_a ? a + k0 * lda + row : a + row * lda + k0;
+                out[r] = c + row * ldc + n0 + j;
+                if (j + tile.width < right) fetch_to_write(out[r] + tile.width, cols);
+                else if (row + tile.rows < i1) fetch_to_write(out[r] + tile.rows * ldc - (j - left), tile.width);
               }
-              tile(&segment, 1, rows, step, panel, width, out, cols, resume);
+              // Meanwhile the next rows of A come closer; transposed, the next block of K, one line a row.
+              Ahead<T> ahead{a, 0};
+              const i64 line = 64 / sizeof(T), share = ceil_div(tile.rows, panels);
+              if (trans_a && k0 + 2 * kb <= k && calls * line < i1 - i0)
+                ahead = {a + (k0 + kb) * lda + i0 + calls * line, lda};
+              else if (!trans_a && i + 2 * tile.rows <= i1)
+                ahead = {a + (i + tile.rows + calls % panels * tile.rows / panels) * lda + k0, share};
+              tile.run(&segment, 1, rows, trans_a ? lda : 1, packed.data + j * kb, tile.width, out, cols, resume,
+                       ahead);
             }
-          }
-        }
+        });
       });
     }
 }

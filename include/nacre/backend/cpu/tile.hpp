@@ -2,8 +2,9 @@
 //
 // Every output element is one chain acc = fma(a_k, b_k, acc) over ascending k, whatever the tile, so avx2 and
 // avx512 give the same bits, and a row does not depend on the rows beside it. The baseline has no FMA: it
-// multiplies and adds. Scalars of A are read in place and broadcast; B comes in vectors. Tested in
-// tests/backend/cpu/gemm.cpp.
+// multiplies and adds. Scalars of A are read in place and broadcast, B comes in vectors: a tile of r rows by v
+// vectors does r v FMAs on r + v loads, and few rows by many vectors read A least often. A panel of B streams from
+// L2 at full speed, so only A has to be near. Tested in tests/backend/cpu/gemm.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
@@ -19,11 +20,17 @@ struct Segment {
   i64 a, b, length;
 };
 
+// What a tile fetches for its successors while it computes: one line at `from`, the next `step` on, for each k.
+template <class T>
+struct Ahead {
+  const T* from;
+  i64 step;
+};
+
 namespace tile_baseline {
 #define NACRE_TILE_TARGET
 #define NACRE_TILE_LEAVE
 #define NACRE_TILE_BYTES 16
-#define NACRE_TILE_ROWS 4
 template <class V>
 [[gnu::always_inline]] inline V fma(V a, V b, V c) {
   return a * b + c;
@@ -40,7 +47,6 @@ template <class V>
 #undef NACRE_TILE_TARGET
 #undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_BYTES
-#undef NACRE_TILE_ROWS
 }  // namespace tile_baseline
 
 #if NACRE_X86
@@ -49,7 +55,6 @@ namespace tile_avx2 {
 #define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
 #define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
 #define NACRE_TILE_BYTES 32
-#define NACRE_TILE_ROWS 6
 NACRE_TILE_INLINE __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
 NACRE_TILE_INLINE __m256d fma(__m256d a, __m256d b, __m256d c) { return _mm256_fmadd_pd(a, b, c); }
 NACRE_TILE_INLINE __m256 splat(float x) { return _mm256_set1_ps(x); }
@@ -59,7 +64,6 @@ NACRE_TILE_INLINE __m256d splat(double x) { return _mm256_set1_pd(x); }
 #undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
-#undef NACRE_TILE_ROWS
 }  // namespace tile_avx2
 
 namespace tile_avx512 {
@@ -67,7 +71,6 @@ namespace tile_avx512 {
 #define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
 #define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
 #define NACRE_TILE_BYTES 64
-#define NACRE_TILE_ROWS 8
 NACRE_TILE_INLINE __m512 fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
 NACRE_TILE_INLINE __m512d fma(__m512d a, __m512d b, __m512d c) { return _mm512_fmadd_pd(a, b, c); }
 NACRE_TILE_INLINE __m512 splat(float x) { return _mm512_set1_ps(x); }
@@ -77,30 +80,54 @@ NACRE_TILE_INLINE __m512d splat(double x) { return _mm512_set1_pd(x); }
 #undef NACRE_TILE_LEAVE
 #undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
-#undef NACRE_TILE_ROWS
 }  // namespace tile_avx512
 #endif
 
-inline constexpr int max_tile_rows = 8;
+inline constexpr int max_tile_rows = 12;
 
-// The tile of the process: `rows` rows by one (narrow) or two (wide) vectors of `lanes` columns.
+template <class T>
+struct TileShape {
+  using Fn = void (*)(const Segment*, i64, const T* const*, i64, const T*, i64, T* const*, i64, bool, Ahead<T>);
+  i64 rows, width;  // width in columns
+  Fn run;
+};
+
+// The tiles of the process, widest first. Columns are cut into panels: as many of the widest as fit, then the rest.
 template <class T>
 struct Kernel {
-  using Fn = void (*)(const Segment*, i64, const T* const*, i64, const T*, i64, T* const*, i64, bool);
-  i64 rows, lanes;
-  Fn narrow, wide;
+  i64 lanes, count;
+  TileShape<T> shapes[3];
 
-  i64 width(i64 cols_left) const { return cols_left > lanes ? 2 * lanes : lanes; }  // of the next panel
+  i64 wide() const { return shapes[0].width; }
   i64 padded(i64 cols) const { return (cols + lanes - 1) / lanes * lanes; }
+  const TileShape<T>& shape(i64 cols_left) const {  // of the next panel: the narrowest that saves no vector
+    i64 i = 0;
+    while (i + 1 < count && padded(cols_left) <= shapes[i].width - lanes) ++i;
+    return shapes[i];
+  }
+  // f(shape, j, end) for each run of panels of one shape in [begin, cols); begin at a multiple of wide().
+  template <class F>
+  void strips(i64 begin, i64 cols, F&& f) const {
+    for (i64 j = begin; j < cols;) {
+      const TileShape<T>& s = shape(cols - j);
+      const i64 whole = (cols - j) / s.width, end = j + (whole > 0 ? whole : 1) * s.width;
+      f(s, j, end < cols ? end : cols);
+      j = end;
+    }
+  }
 };
 template <class T>
 Kernel<T> kernel() {
+  constexpr i64 size = sizeof(T);
 #if NACRE_X86
   Isa i = isa();
-  if (i == Isa::avx512) return {8, 64 / sizeof(T), tile_avx512::tile<T, 1>, tile_avx512::tile<T, 2>};
-  if (i == Isa::avx2) return {6, 32 / sizeof(T), tile_avx2::tile<T, 1>, tile_avx2::tile<T, 2>};
+  if (i == Isa::avx512)
+    return {64 / size, 3, {{6, 256 / size, tile_avx512::tile<T, 6, 4>}, {12, 128 / size, tile_avx512::tile<T, 12, 2>},
+                           {12, 64 / size, tile_avx512::tile<T, 12, 1>}}};
+  if (i == Isa::avx2)
+    return {32 / size, 2, {{6, 64 / size, tile_avx2::tile<T, 6, 2>}, {6, 32 / size, tile_avx2::tile<T, 6, 1>}}};
 #endif
-  return {4, 16 / sizeof(T), tile_baseline::tile<T, 1>, tile_baseline::tile<T, 2>};
+  return {16 / size, 2, {{4, 32 / size, tile_baseline::tile<T, 4, 2>}, {4, 16 / size, tile_baseline::tile<T, 4, 1>}}};
 }
 
 }  // namespace nacre::backend::detail

@@ -1,10 +1,10 @@
 // One tile of a product, written once. tile.hpp includes this file once per instruction set, inside a namespace,
-// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_ROWS, NACRE_TILE_LEAVE
-// (vzeroupper: g++ adds it from -O2 only) and fma/splat in scope.
+// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_LEAVE (vzeroupper: g++ adds it
+// from -O2 only) and fma/splat in scope.
 //
 //   c_i[j] = chain over the segments, k ascending, of fma(a_i[s.a + k*a_step], b[k*b_step + j], acc)
 //
-// for NACRE_TILE_ROWS rows (each its own pointer; a row may be given twice) and `cols` <= NV vectors of columns.
+// for `rows` rows (each its own pointer; a row may be given twice) and `cols` <= NV vectors of columns.
 // The chain starts at zero or, with `resume`, at what c holds. B is read in whole vectors: past `cols` its
 // values are ignored but must be readable.
 
@@ -14,12 +14,12 @@ struct Vector {
   typedef T unaligned __attribute__((vector_size(NACRE_TILE_BYTES), aligned(sizeof(T)), may_alias));
 };
 
-template <class T, int NV>
+template <class T, int rows, int NV>
 NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* a, i64 a_step, const T* b, i64 b_step,
-                            T* const* c, i64 cols, bool resume) {
+                            T* const* c, i64 cols, bool resume, Ahead<T> ahead) {
   using V = typename Vector<T>::type;
   using U = typename Vector<T>::unaligned;
-  constexpr int rows = NACRE_TILE_ROWS, lanes = NACRE_TILE_BYTES / sizeof(T), width = NV * lanes;
+  constexpr int lanes = NACRE_TILE_BYTES / sizeof(T), width = NV * lanes;
 
   alignas(64) T edge[rows][width];  // stands in for c where the columns end inside a vector
   T* out[rows];
@@ -42,6 +42,8 @@ NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* 
     b += segments[s].b;
     for (const T* end = b + segments[s].length * b_step; b != end; b += b_step, x += a_step) {
       V row[NV];
+      __builtin_prefetch(ahead.from);
+      ahead.from += ahead.step;
 #pragma GCC unroll 4
       for (int v = 0; v < NV; ++v) row[v] = V(*reinterpret_cast<const U*>(b + v * lanes));
 #pragma GCC unroll 16
