@@ -12,6 +12,8 @@
 #include <nacre/autograd/tape.hpp>
 #include <nacre/core/tensor.hpp>
 
+#include <utility>
+
 namespace nacre {
 
 template <class T, class D = Cpu>
@@ -89,6 +91,14 @@ template <class T, class D>
 Gradient<T, D> gradient_of(const Var<T, D>& x) {
   return gradient_of(x.node());
 }
+// The same for a backward that is done with each element of gy when it writes that of the gradient: a first gradient
+// then lies over gy, if nobody else reads it, and takes no memory.
+template <class T, class D>
+Gradient<T, D> gradient_over(const Tensor<T, D>& gy, const std::shared_ptr<Node<T, D>>& node) {
+  if (node->needs_grad && !node->has_grad && node->grad.empty() && gy.unique() && gy.shape() == node->value.shape())
+    node->grad = gy;
+  return gradient_of(node);
+}
 
 namespace detail {
 
@@ -103,9 +113,8 @@ struct OpStep final : Tape::Step {
     if (!out->has_grad) return;  // nothing downstream asked for it
     if (scale != 1.0)
       for (T& g : out->grad.span()) g = static_cast<T>(static_cast<acc_t<T>>(g) * scale);
-    backward(static_cast<const Tensor<T, D>&>(out->grad));
-    out->grad = {};  // an inner value: only leaves keep their gradient
     out->has_grad = false;
+    backward(std::exchange(out->grad, {}));  // an inner value: only leaves keep their gradient
   }
 };
 

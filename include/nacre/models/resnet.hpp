@@ -79,7 +79,7 @@ class ResNet {
     check(x.shape().rank() == 4 && x.dim(3) == options_.in_channels, "resnet",
           [&] { return "x is " + x.shape().str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]"; });
     Stages<T> s;
-    s.stem = relu(bn1_(conv1_(x)));
+    s.stem = bn1_.relu(conv1_(x));
     bool imagenet = options_.stem == Stem::imagenet;
     s.layer1 = layers_[0](imagenet ? max_pool2d(s.stem, {.kernel = 3, .stride = 2, .padding = 1}) : s.stem);
     s.layer2 = layers_[1](s.layer1);

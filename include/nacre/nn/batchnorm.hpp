@@ -1,11 +1,12 @@
-// BatchNorm over the last extent: images [N, H, W, C] and rows [N, C] alike (ops/batchnorm.hpp).
+// BatchNorm over the last extent: images [N, H, W, C] and rows [N, C] alike (ops/batchnorm.hpp);
+// bn.relu(x) is relu(bn(x)) in fewer passes over memory (ops/batchnorm_relu.hpp).
 //
 // Training uses the batch's statistics and moves the running ones, which is the only change a forward pass makes
 // to a module; inference uses the running ones. Tested in tests/nn/layers.cpp.
 #pragma once
 
 #include <nacre/nn/module.hpp>
-#include <nacre/ops/batchnorm.hpp>
+#include <nacre/ops/batchnorm_relu.hpp>
 
 namespace nacre::nn {
 
@@ -25,6 +26,10 @@ struct BatchNorm {
 
   Var<T> operator()(const Var<T>& x) const {
     return batch_norm(x, weight(x), bias(x), running_mean, running_var, options);
+  }
+  // relu(bn(x) + residual), or relu(bn(x)), in one pass.
+  Var<T> relu(const Var<T>& x, const Var<T>& residual = {}) const {
+    return batch_norm_relu(x, weight(x), bias(x), running_mean, running_var, residual, options);
   }
 
   static void visit(auto& self, auto&& f) {

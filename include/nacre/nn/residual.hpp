@@ -51,9 +51,9 @@ struct Residual {
   }
 
   Var<T> operator()(const Var<T>& x) const {
-    Var<T> y = bn2(conv2(relu(bn1(conv1(x)))));
-    if (bottleneck) y = bn3(conv3(relu(y)));
-    return relu(y + (projected ? downsample(x) : x));
+    Var<T> y = conv2(bn1.relu(conv1(x)));
+    if (bottleneck) y = conv3(bn2.relu(y));
+    return (bottleneck ? bn3 : bn2).relu(y, projected ? downsample(x) : x);
   }
 
   // Each block starts as its shortcut (Goyal et al., 2017).

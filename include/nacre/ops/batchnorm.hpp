@@ -20,6 +20,19 @@ struct BatchNormOptions {
   double momentum = 0.1, eps = 1e-5;
 };
 
+// Mean and biased variance of each channel over the rows of a batch. Whoever writes x may sum them on the way.
+template <class T, class D = Cpu>
+struct Moments {
+  Tensor<T, D> mean, var;  // [C]
+};
+template <class T, class D>
+Moments<T, D> moments(const Tensor<T, D>& x) {
+  i64 rows = x.shape().rows(), cols = x.shape().cols();
+  Moments<T, D> m{Tensor<T, D>({cols}), Tensor<T, D>({cols})};
+  backend::moments_cols(D{}, x.data(), rows, cols, m.mean.data(), m.var.data());
+  return m;
+}
+
 namespace detail {
 
 struct Affine {
@@ -32,68 +45,94 @@ struct BatchNormGrad {  // gy scale + x slope + shift
   }
 };
 
+// What a batch norm is at one call: y = x scale + shift, scale = weight r, shift = bias - mean scale.
+template <class T, class D>
+struct BatchNormMap {
+  Tensor<T, D> mean, rstd, scale, shift;  // [C]
+  bool training;
+
+  BatchNormMap(const char* op, const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
+               const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o,
+               const Moments<T, D>* known)
+      : training(x.training()) {
+    i64 rows = x.shape().rows(), cols = x.shape().cols();
+    check(x.shape().rank() >= 2 && weight.value().size() == cols && bias.value().size() == cols &&
+              running_mean.value().size() == cols && running_var.value().size() == cols,
+          op, [&] {
+            return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
+                   ", running_mean " + running_mean.shape().str() +
+                   "; need one value for each of x's channels (last extent)";
+          });
+    check(!training || rows > 1, op, [&] {
+      return "x is " + x.shape().str() + ": batch statistics need more than one value a channel; use a larger batch";
+    });
+    rstd = Tensor<T, D>({cols});
+    scale = Tensor<T, D>({cols});
+    shift = Tensor<T, D>({cols});
+    if (training) {
+      Moments<T, D> batch = known ? *known : moments(x.value());
+      Tensor<T, D> rm = running_mean.shared(), rv = running_var.shared();
+      mean = batch.mean;
+      T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
+      for (i64 c = 0; c < cols; ++c) {
+        T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * batch.var[c] * unbias;
+        rstd[c] = 1 / std::sqrt(batch.var[c] + static_cast<T>(o.eps));
+        if (std::isfinite(moved_mean) && std::isfinite(moved_var)) {
+          rm[c] = moved_mean;
+          rv[c] = moved_var;
+        } else {  // a bad batch leaves nothing behind, nor may it look healthy: x / infinity is 0
+          rstd[c] = std::numeric_limits<T>::quiet_NaN();
+        }
+      }
+    } else {
+      mean = running_mean.value().clone();
+      for (i64 c = 0; c < cols; ++c) rstd[c] = 1 / std::sqrt(running_var.value()[c] + static_cast<T>(o.eps));
+    }
+    for (i64 c = 0; c < cols; ++c) {
+      scale[c] = weight.value()[c] * rstd[c];
+      shift[c] = bias.value()[c] - mean[c] * scale[c];
+    }
+  }
+
+  // From g = dL/dy, its sums s1 and s2; gx may lie over g.
+  void grad(const Tensor<T, D>& g, const Tensor<T, D>& x, const Tensor<T, D>& s1, const Tensor<T, D>& s2,
+            Gradient<T, D> gx, Gradient<T, D> gweight, Gradient<T, D> gbias) const {
+    using backend::PerCol, backend::map;
+    i64 rows = x.shape().rows(), cols = x.shape().cols();
+    if (gx) {
+      Tensor<T, D> slope({cols}), offset({cols});
+      T n = static_cast<T>(rows);
+      for (i64 c = 0; c < cols; ++c) {
+        slope[c] = training ? -scale[c] * rstd[c] * rstd[c] * s2[c] / n : T(0);
+        offset[c] = training ? -scale[c] * s1[c] / n - slope[c] * mean[c] : T(0);
+      }
+      map(D{}, BatchNormGrad{}, gx.data(), rows, cols, gx.into, dense(g), dense(x), PerCol<T>{scale.data()},
+          PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
+    }
+    if (gweight) map(D{}, math::Mul{}, gweight.data(), 1, cols, gweight.into, dense(s2), dense(rstd));
+    if (gbias) map(D{}, backend::Identity{}, gbias.data(), 1, cols, gbias.into, dense(s1));
+  }
+};
+
 }  // namespace detail
 
+// known: the moments of x, where somebody has them already (training only).
 template <class T, class D>
 Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
-                     const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o = {}) {
-  using backend::PerCol, backend::map;
+                     const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o = {},
+                     const Moments<T, D>* known = nullptr) {
+  using backend::PerCol;
+  detail::BatchNormMap<T, D> norm("batch_norm", x, weight, bias, running_mean, running_var, o, known);
   i64 rows = x.shape().rows(), cols = x.shape().cols();
-  check(x.shape().rank() >= 2 && weight.value().size() == cols && bias.value().size() == cols &&
-            running_mean.value().size() == cols && running_var.value().size() == cols,
-        "batch_norm", [&] {
-          return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
-                 ", running_mean " + running_mean.shape().str() +
-                 "; need one value for each of x's channels (last extent)";
-        });
-  bool training = x.training();
-  check(!training || rows > 1, "batch_norm", [&] {
-    return "x is " + x.shape().str() + ": batch statistics need more than one value a channel; use a larger batch";
-  });
-  Tensor<T, D> mean({cols}), rstd({cols}), scale({cols}), shift({cols});
-  if (training) {
-    Tensor<T, D> var({cols}), rm = running_mean.shared(), rv = running_var.shared();
-    backend::moments_cols(D{}, x.value().data(), rows, cols, mean.data(), var.data());
-    T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
-    for (i64 c = 0; c < cols; ++c) {
-      T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * var[c] * unbias;
-      rstd[c] = 1 / std::sqrt(var[c] + static_cast<T>(o.eps));
-      if (std::isfinite(moved_mean) && std::isfinite(moved_var)) {
-        rm[c] = moved_mean;
-        rv[c] = moved_var;
-      } else {  // a bad batch leaves nothing behind, nor may it look healthy: x / infinity is 0
-        rstd[c] = std::numeric_limits<T>::quiet_NaN();
-      }
-    }
-  } else {
-    mean.copy_from(running_mean.value());
-    for (i64 c = 0; c < cols; ++c) rstd[c] = 1 / std::sqrt(running_var.value()[c] + static_cast<T>(o.eps));
-  }
-  for (i64 c = 0; c < cols; ++c) {
-    scale[c] = weight.value()[c] * rstd[c];
-    shift[c] = bias.value()[c] - mean[c] * scale[c];
-  }
   Tensor<T, D> y(x.shape());
-  map(D{}, detail::Affine{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()), PerCol<T>{scale.data()},
-      PerCol<T>{shift.data()});
+  backend::map(D{}, detail::Affine{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()),
+               PerCol<T>{norm.scale.data()}, PerCol<T>{norm.shift.data()});
   return make_op(
       "batch_norm", y,
       [=, nx = x.node(), nw = weight.node(), nb = bias.node(), vx = x.value()](const Tensor<T, D>& gy) {
         Tensor<T, D> s1({cols}), s2({cols});
-        backend::dot_cols(D{}, gy.data(), vx.data(), mean.data(), rows, cols, s1.data(), s2.data());
-        if (auto g = gradient_of(nx)) {
-          Tensor<T, D> slope({cols}), offset({cols});
-          T n = static_cast<T>(rows);
-          for (i64 c = 0; c < cols; ++c) {
-            slope[c] = training ? -scale[c] * rstd[c] * rstd[c] * s2[c] / n : T(0);
-            offset[c] = training ? -scale[c] * s1[c] / n - slope[c] * mean[c] : T(0);
-          }
-          map(D{}, detail::BatchNormGrad{}, g.data(), rows, cols, g.into, detail::dense(gy), detail::dense(vx),
-              PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
-        }
-        if (auto g = gradient_of(nw))
-          map(D{}, math::Mul{}, g.data(), 1, cols, g.into, detail::dense(s2), detail::dense(rstd));
-        if (auto g = gradient_of(nb)) map(D{}, backend::Identity{}, g.data(), 1, cols, g.into, detail::dense(s1));
+        backend::dot_cols(D{}, gy.data(), vx.data(), norm.mean.data(), rows, cols, s1.data(), s2.data());
+        norm.grad(gy, vx, s1, s2, gradient_over(gy, nx), gradient_of(nw), gradient_of(nb));
       },
       x, weight, bias);
 }
