@@ -97,6 +97,23 @@ void pack_group(const Kernel<T>& kern, bool transposed, const T* b, i64 ldb, i64
   });
 }
 
+// Columns [0, m) of a [k, m] as tiles of `rows` read them: out [m / rows, k, rows]; the last tile may be cut.
+template <class T>
+void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
+  auto copy = [=](auto fixed) {
+    for (i64 r = 0; r < k; ++r) {
+      fetch(a + (r + 8) * lda, m);
+      i64 i = 0;
+      for (T* o = out + r * fixed; i + fixed <= m; i += fixed, o += k * fixed)
+        __builtin_memcpy(o, a + r * lda + i, fixed * sizeof(T));
+      for (i64 last = i; i < m; ++i) out[last * k + r * fixed + i - last] = a[r * lda + i];
+    }
+  };
+  if (rows == 6) copy(std::integral_constant<i64, 6>{});
+  else if (rows == 12) copy(std::integral_constant<i64, 12>{});
+  else copy(rows);
+}
+
 template <class T>
 void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, const T* b, i64 ldb, T* c, i64 ldc,
           Into into) {
@@ -108,14 +125,14 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
   }
   const Kernel<T> kern = kernel<T>();
   const i64 wide = kern.wide();
-  // K goes in even blocks: a task's part of B stays in L2, and so does A where it is transposed and read by columns.
-  const i64 deep = ceil_div(k, ceil_div(k, trans_a ? 128 : 768));
+  // K goes in even blocks: a task's part of B stays in L2, and so does a copy of A where that is transposed.
+  const i64 deep = ceil_div(k, ceil_div(k, trans_a ? 384 : 768));
   const i64 broad = std::min(kern.padded(n), std::max(wide, (i64{1} << 20) / deep / wide * wide));  // of packed B
 
-  // Tasks of at most 256 x 256, cut finer until there are 16 of them or one is some 50 us of work.
+  // Tasks of at most 256 x 256 (512 where each copies its A), cut finer until there are 16 of them or one is some 50 us of work.
   const i64 rows_step = kern.shapes[0].rows;
   i64 task_m = std::min(ceil_div(m, rows_step) * rows_step, 256 / rows_step * rows_step);
-  i64 task_n = std::min(ceil_div(broad, wide) * wide, 256 / wide * wide);
+  i64 task_n = std::min(ceil_div(broad, wide) * wide, (trans_a ? 512 : 256) / wide * wide);
   auto worth_cutting = [&](i64 task, i64 least) {
     const bool few = ceil_div(m, task_m) * ceil_div(broad, task_n) < 16;
     return few && task > least && task_m * task_n * deep > (i64{8} << 20);
@@ -140,27 +157,25 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
         const i64 j0 = task / down * task_n, j1 = std::min(nb, j0 + task_n);
         kern.strips(j0, j1, [&](const TileShape<T>& tile, i64 left, i64 right) {
           const i64 panels = ceil_div(right - left, tile.width);
-          for (i64 i = i0, calls = 0; i < i1; i += tile.rows)
-            for (i64 j = left; j < right; j += tile.width, ++calls) {
+          Scratch<T> columns(trans_a ? ceil_div(i1 - i0, tile.rows) * tile.rows * kb : 0);
+          if (trans_a) pack_columns(a + k0 * lda + i0, lda, kb, i1 - i0, tile.rows, columns.data);
+          for (i64 i = i0; i < i1; i += tile.rows)
+            for (i64 j = left, panel = 0; j < right; j += tile.width, ++panel) {
               const T* rows[max_tile_rows];
               T* out[max_tile_rows];
               const i64 cols = std::min(tile.width, right - j);
               for (i64 r = 0; r < tile.rows; ++r) {
                 const i64 row = std::min(i + r, i1 - 1);  // beyond the last row: the last row again
-                rows[r] = trans_a ? a + k0 * lda + row : a + row * lda + k0;
+                rows[r] = trans_a ? columns.data + (i - i0) * kb + row - i : a + row * lda + k0;
                 out[r] = c + row * ldc + n0 + j;
                 if (j + tile.width < right) fetch_to_write(out[r] + tile.width, cols);
                 else if (row + tile.rows < i1) fetch_to_write(out[r] + tile.rows * ldc - (j - left), tile.width);
               }
-              // Meanwhile the next rows of A come closer; transposed, the next block of K, one line a row.
-              Ahead<T> ahead{a, 0};
-              const i64 line = 64 / sizeof(T), share = ceil_div(tile.rows, panels);
-              if (trans_a && k0 + 2 * kb <= k && calls * line < i1 - i0)
-                ahead = {a + (k0 + kb) * lda + i0 + calls * line, lda};
-              else if (!trans_a && i + 2 * tile.rows <= i1)
-                ahead = {a + (i + tile.rows + calls % panels * tile.rows / panels) * lda + k0, share};
-              tile.run(&segment, 1, rows, trans_a ? lda : 1, packed.data + j * kb, tile.width, out, cols, resume,
-                       ahead);
+              Ahead<T> next{a, 0};  // the next rows of A, in shares
+              if (!trans_a && i + 2 * tile.rows <= i1)
+                next = {a + (i + tile.rows + panel * tile.rows / panels) * lda + k0, ceil_div(tile.rows, panels)};
+              tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, packed.data + j * kb, tile.width, out, cols,
+                       resume, next);
             }
         });
       });
