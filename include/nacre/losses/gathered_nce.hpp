@@ -25,7 +25,7 @@ template <int heads, class T, class Pass>
                                                  T inv_temperature, Pass* const* pass, T* const* sum) {
   constexpr int block = backend::detail::row_block;
   for (i64 begin = 0; begin < k; begin += block) {
-    const T* row[block];
+    const T* row[2 * block];
     alignas(64) T s[heads][block];
     i64 n = backend::detail::take_block(bank, index, begin, k, dim, row);
     backend::detail::dot_block<heads>(z, row, dim, s);

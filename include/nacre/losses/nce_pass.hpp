@@ -34,12 +34,14 @@ struct SoftmaxPass {
   double sum[16] = {};
 
   [[gnu::always_inline]] T operator()(T* s, i64 n) {
-    T lane[16], most = top;
-    for (int j = 0; j < 16; ++j) lane[j] = top;
+    T most[16];
+    for (int j = 0; j < 16; ++j) most[j] = top;
     for (i64 i = 0; i < n; i += 16)
-      for (int j = 0; j < 16; ++j) lane[j] = s[i + j] > lane[j] ? s[i + j] : lane[j];
-    for (int j = 0; j < 16; ++j) most = lane[j] > most ? lane[j] : most;
-    T factor = rebase(most), shift = top == -scalar::infinity<T> ? T(0) : top;
+      for (int j = 0; j < 16; ++j) most[j] = s[i + j] > most[j] ? s[i + j] : most[j];
+#pragma GCC unroll 4
+    for (int width = 8; width > 0; width /= 2)
+      for (int j = 0; j < width; ++j) most[j] = most[j + width] > most[j] ? most[j + width] : most[j];
+    T factor = rebase(most[0]), shift = top == -scalar::infinity<T> ? T(0) : top;
     for (i64 i = 0; i < n; i += 16)
 #pragma GCC ivdep
       for (int j = 0; j < 16; ++j) {
@@ -79,13 +81,19 @@ struct SigmoidPass {
   // softplus(x) = max(x, 0) + log(1 + e^{-|x|}): one logarithm for a product of up to 512 such numbers <= 2.
   [[gnu::always_inline]] T operator()(T* s, i64 n) {
     for (i64 i = 0; i < n; i += 16) {
+      T e[16], over[16];
 #pragma GCC ivdep
       for (int j = 0; j < 16; ++j) {
-        T x = s[i + j] - level, e = scalar::exp(-scalar::abs(x)), w = (x >= 0 ? T(1) : e) / (1 + e);
-        s[i + j] = w;
-        h[j] += static_cast<double>(w);
-        above[j] += static_cast<double>(x > 0 ? x : T(0));
-        product[j] *= 1 + static_cast<double>(e);
+        T x = s[i + j] - level;
+        e[j] = scalar::exp(-scalar::abs(x));
+        over[j] = x > 0 ? x : T(0);
+        s[i + j] = (x >= 0 ? T(1) : e[j]) / (1 + e[j]);
+      }
+#pragma GCC ivdep
+      for (int j = 0; j < 16; ++j) {
+        h[j] += static_cast<double>(s[i + j]);
+        above[j] += static_cast<double>(over[j]);
+        product[j] *= 1 + static_cast<double>(e[j]);
       }
       if (++factors == 512) take_logs();
     }

@@ -38,8 +38,12 @@ namespace detail {
 
 template <class T, class D>
 void check_rows(const char* op, const char* name, const Tensor<i64>& index, const Tensor<T, D>& bank) {
-  i64 n = bank.dim(0), k = index.rank() == 2 ? index.dim(1) : 0;
-  for (i64 i = 0; i < index.size(); ++i)
+  i64 n = bank.dim(0), k = index.rank() == 2 ? index.dim(1) : 0, size = index.size(), wrong = 0;
+  const i64* p = index.data();
+  backend::simd::run([&] {
+    for (i64 i = 0; i < size; ++i) wrong |= p[i] | (n - 1 - p[i]);  // negative if either is
+  });
+  for (i64 i = 0; wrong < 0 && i < size; ++i)
     check(0 <= index[i] && index[i] < n, op, [&] {
       std::string at = k > 0 ? std::to_string(i / k) + ", " + std::to_string(i % k) : std::to_string(i);
       return std::string(name) + "[" + at + "] is " + std::to_string(index[i]) + ", bank is " + bank.shape().str() +

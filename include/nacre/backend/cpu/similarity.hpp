@@ -3,9 +3,10 @@
 //   gathered_dot        y[b, k] = sum over d of z[b, d] bank[index[b, k], d]
 //   gathered_sum        gz[b]   = sum over k of gy[b, k] bank[index[b, k]], in the order of k
 //
-// Both walk over blocks of 16 rows and ask memory for the block after. A product is summed in 16 lanes, which are
-// added in a fixed tree. `take_block`, `dot_block` and `add_block` also serve losses that do both in one walk
-// (losses/gathered_nce.hpp). A sample's result does not depend on the batch around it.
+// Both walk over blocks of 16 rows. A product is summed in 16 lanes, which are added in a fixed tree. `take_block`,
+// `dot_block` and `add_block` also serve losses that do both in one walk (losses/gathered_nce.hpp). Each of the last
+// two asks memory for half of the next block, a line at a time: a burst of requests would stall the arithmetic.
+// A sample's result does not depend on the batch around it.
 // Tested in tests/ops/similarity.cpp.
 #pragma once
 
@@ -36,15 +37,12 @@ template <class T>
   return *reinterpret_cast<const typename Lanes<T, 16>::type*>(p);
 }
 
-// row[0 .. 16): addresses of the rows index[begin ..), those past the end repeat the last one. Asks memory for the
-// block after. Returns how many there are.
+// row[0 .. 32): addresses of the rows index[begin ..), this block's and the next one's; those past the end repeat the
+// last. Returns how many rows this block has.
 template <class T>
 [[gnu::always_inline]] inline i64 take_block(const T* bank, const i64* index, i64 begin, i64 k, i64 dim,
                                              const T** row) {
-  constexpr i64 line = 64 / static_cast<i64>(sizeof(T));
-  for (i64 r = 0; r < row_block; ++r) row[r] = bank + index[std::min(begin + r, k - 1)] * dim;
-  for (i64 next = begin + row_block; next < std::min(k, begin + 2 * row_block); ++next)
-    for (i64 d = 0; d < dim; d += line) __builtin_prefetch(bank + index[next] * dim + d);
+  for (i64 r = 0; r < 2 * row_block; ++r) row[r] = bank + index[std::min(begin + r, k - 1)] * dim;
   return std::min<i64>(row_block, k - begin);
 }
 
@@ -66,23 +64,30 @@ template <class T>
 template <int heads, class T>
 [[gnu::always_inline]] inline void dot_block(const T* const* z, const T* const* row, i64 dim, T (*out)[row_block]) {
   typedef typename Lanes<T, 16>::type V;
+  const i64 whole = dim & ~i64{15};
   for (int first = 0; first < row_block; first += 4) {
-    V acc[heads][4] = {};
-    i64 d = 0;
-    for (; d + 16 <= dim; d += 16)
+    const T* x[4] = {row[first], row[first + 1], row[first + 2], row[first + 3]};
+    V acc[heads][4];
+#pragma GCC unroll 2
+    for (int h = 0; h < heads; ++h)
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) acc[h][r] = V{};
+    for (i64 d = 0; d < whole; d += 16)
 #pragma GCC unroll 4
       for (int r = 0; r < 4; ++r) {
-        V x = lanes(row[first + r] + d);
+        V v = lanes(x[r] + d);
+        if (r < 2) __builtin_prefetch(row[row_block + first + r] + d);
 #pragma GCC unroll 2
-        for (int h = 0; h < heads; ++h) acc[h][r] += lanes(z[h] + d) * x;
+        for (int h = 0; h < heads; ++h) acc[h][r] += lanes(z[h] + d) * v;
       }
+    alignas(64) T part[heads][4][16];
+#pragma GCC unroll 2
     for (int h = 0; h < heads; ++h) {
-      alignas(64) T part[4][16];
-      for (int r = 0; r < 4; ++r) {
-        lanes(part[r]) = acc[h][r];
-        for (i64 e = d; e < dim; ++e) part[r][e - d] += z[h][e] * row[first + r][e];
-      }
-      sum_lanes(part, out[h] + first);
+#pragma GCC unroll 4
+      for (int r = 0; r < 4; ++r) lanes(part[h][r]) = acc[h][r];
+      for (i64 d = whole; d < dim; ++d)
+        for (int r = 0; r < 4; ++r) part[h][r][d - whole] += z[h][d] * x[r][d];
+      sum_lanes(part[h], out[h] + first);
     }
   }
 }
@@ -94,13 +99,16 @@ template <int heads, class T>
   i64 d = 0;
   for (; d + 16 <= dim; d += 16) {
     V acc[heads];
+#pragma GCC unroll 2
     for (int h = 0; h < heads; ++h) acc[h] = lanes(sum[h] + d);
 #pragma GCC unroll 16
     for (int r = 0; r < row_block; ++r) {
       V x = lanes(row[r] + d);
+      if (r & 2) __builtin_prefetch(row[row_block + r] + d);
 #pragma GCC unroll 2
       for (int h = 0; h < heads; ++h) acc[h] += w[h][r] * x;
     }
+#pragma GCC unroll 2
     for (int h = 0; h < heads; ++h) lanes(sum[h] + d) = acc[h];
   }
   for (; d < dim; ++d)
@@ -121,7 +129,7 @@ void gathered_dot(Cpu, const T* z, const T* bank, const i64* index, T* y, i64 ba
       const T* query = z + b * dim;
       T* out = y + b * k + from;
       for (i64 begin = 0; begin < count; begin += detail::row_block) {
-        const T* row[detail::row_block];
+        const T* row[2 * detail::row_block];
         T dot[1][detail::row_block];
         i64 n = detail::take_block(bank, index + b * k + from, begin, count, dim, row);
         detail::dot_block<1>(&query, row, dim, dot);
@@ -140,7 +148,7 @@ void gathered_sum(Cpu, const T* gy, const T* bank, const i64* index, T* gz, i64 
         T* sum = gz + b * dim;
         if (into == Into::assign) std::fill(sum, sum + dim, T(0));
         for (i64 begin = 0; begin < k; begin += detail::row_block) {
-          const T* row[detail::row_block];
+          const T* row[2 * detail::row_block];
           T w[1][detail::row_block] = {};
           i64 n = detail::take_block(bank, index + b * k, begin, k, dim, row);
           for (i64 r = 0; r < n; ++r) w[0][r] = gy[b * k + begin + r];
