@@ -5,10 +5,11 @@
 //   grad_input         = the transposed sum, over the taps in the order of gy's pixels, then o
 //   grad_weight(o,...) = sum over n, i, j of gy(n,i,j,o) x(n, row(i,kh), col(j,kw), c)
 //
-// Implicit im2col over the tile of gemm: a block of the input is copied once with its zero rim, the taps of a
-// kernel row are then contiguous. The first two are one FMA chain per element (Into::add starts it at the old
-// value): an image has the same bits alone or in any batch. The weight gradient is a chain within each of a
-// number of chunks of the batch that depends on the shape only; chunks are added in index order.
+// In float, a 3x3 of stride 1 whose channels come in sixteens is Winograd's (backend/cpu/winograd.hpp), unless
+// exact_conv() asks for the plain sum. The others are implicit im2col over the tile of gemm: a block of the input is
+// copied once with its zero rim, the taps of a kernel row are then contiguous. The first two are one FMA chain per
+// element (Into::add starts it at the old value). Either way an image has the same bits alone or in any batch; the
+// weight gradient is summed in chunks of the batch that depend on the shape only and are added in index order.
 // Tested in tests/backend/cpu/conv.cpp.
 #pragma once
 
@@ -17,6 +18,8 @@
 #include <nacre/math/window.hpp>
 
 namespace nacre::backend {
+
+NACRE_INLINE bool& exact_conv();  // of the process; not to be changed between a forward pass and its backward
 
 NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y);
 NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y);

@@ -3,6 +3,7 @@
 
 #include <nacre/backend/cpu/conv.hpp>
 #include <nacre/backend/cpu/gemm_impl.hpp>
+#include <nacre/backend/cpu/winograd.hpp>
 
 namespace nacre::backend::detail {
 
@@ -331,13 +332,20 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
 
 namespace nacre::backend {
 
+NACRE_INLINE bool& exact_conv() {
+  static bool exact = false;
+  return exact;
+}
+
 NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::forward(win, x, w, y);
   detail::conv2d(win, x, w, y);
 }
 NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y) {
   detail::conv2d(win, x, w, y);
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_input(win, w, gy, gx, into);
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx,
@@ -345,6 +353,7 @@ NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, c
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_weight(win, x, gy, gw, into);
   detail::conv2d_grad_weight(win, x, gy, gw, into);
 }
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
