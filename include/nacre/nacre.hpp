@@ -19,6 +19,7 @@
 #include <nacre/io/safetensors.hpp>
 #include <nacre/io/sha256.hpp>
 #include <nacre/losses/nce.hpp>
+#include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/models/heads.hpp>
