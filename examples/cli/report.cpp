@@ -76,7 +76,7 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
   auto picture = [&](nc::i64 i) {
     nc::data::Picture p = images[i];
     nc::Tensor<nc::u8> pixels({p.height, p.width, p.channels});
-    std::copy(p.data, p.data + pixels.size(), pixels.data());
+    std::copy_n(p.data(), pixels.size(), pixels.data());
     return nc::data::encode_png(pixels);
   };
   auto class_of = [&](nc::i64 i) {

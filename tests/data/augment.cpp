@@ -274,7 +274,7 @@ TEST_CASE("an evaluation batch keeps pictures of the right size, resizes others 
   for (i64 i = 0; i < 3; ++i)
     for (i64 y = 0; y < 4; ++y)
       for (i64 v = 0; v < 12; ++v) {
-        float p = static_cast<float>(images[1 + i].data[(y * 32 + 14) * 3 + v]) / 255;
+        float p = static_cast<float>(images[1 + i].data()[(y * 32 + 14) * 3 + v]) / 255;
         CHECK(x[(i * 4 + y) * 12 + v] ==
               doctest::Approx((p - n.mean[std::size_t(v % 3)]) / n.std[std::size_t(v % 3)]).epsilon(1e-5));
       }

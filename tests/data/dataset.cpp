@@ -26,9 +26,9 @@ Images ragged() {
 TEST_CASE("a picture is found in dense and in ragged sets") {
   Images d = four(), r = ragged();
   CHECK(d.size() == 4);
-  CHECK(d[3].data[0] == 18);
+  CHECK(d[3].data()[0] == 18);
   CHECK(r.size() == 3);
-  CHECK((r[1].height == 2 && r[1].width == 2 && r[1].channels == 1 && r[1].data[0] == 3));
+  CHECK((r[1].height == 2 && r[1].width == 2 && r[1].channels == 1 && r[1].data()[0] == 3));
   CHECK(Images{}.empty());
 }
 
@@ -36,9 +36,9 @@ TEST_CASE("a subset holds the named pictures, labels and order") {
   Images s = subset(four(), {3, 1, 1});
   CHECK(s.size() == 3);
   CHECK((s.labels[0] == 3 && s.labels[1] == 1 && s.labels[2] == 1));
-  CHECK((s[0].data[0] == 18 && s[2].data[5] == 11));
+  CHECK((s[0].data()[0] == 18 && s[2].data()[5] == 11));
   Images r = subset(ragged(), {2, 0});
-  CHECK((r.size() == 2 && r[0].data[0] == 7 && r[1].data[1] == 2 && r.pixels.size() == 3));
+  CHECK((r.size() == 2 && r[0].data()[0] == 7 && r[1].data()[1] == 2 && r.pixels.size() == 3));
   CHECK_THROWS_AS(subset(four(), {4}), Error);
   CHECK_THROWS_AS(subset(four(), {-1}), Error);
 }

@@ -3,11 +3,11 @@
 
 #include <doctest/doctest.h>
 
-#include <cstdio>
+#include <cmath>
 #include <cstdlib>
 #include <cstring>
 
-#include <jpeglib.h>
+#include "data/jpeg_writer.hpp"
 
 using namespace nacre;
 using namespace nacre::data;
@@ -15,6 +15,7 @@ using namespace nacre::data;
 namespace {
 
 using Bytes = std::vector<u8>;
+using nacre_test::jpeg;
 
 Tensor<u8> smooth(i64 h, i64 w, i64 c) {
   Tensor<u8> t({h, w, c});
@@ -22,32 +23,6 @@ Tensor<u8> smooth(i64 h, i64 w, i64 c) {
     for (i64 x = 0; x < w; ++x)
       for (i64 k = 0; k < c; ++k) t[(y * w + x) * c + k] = static_cast<u8>(20 + 3 * y + 2 * x + 40 * k);
   return t;
-}
-Bytes jpeg(const Tensor<u8>& t, J_COLOR_SPACE space, bool progressive = false) {
-  jpeg_compress_struct c{};
-  jpeg_error_mgr errors{};
-  c.err = jpeg_std_error(&errors);
-  jpeg_create_compress(&c);
-  unsigned char* out = nullptr;
-  unsigned long size = 0;
-  jpeg_mem_dest(&c, &out, &size);
-  c.image_height = static_cast<JDIMENSION>(t.dim(0));
-  c.image_width = static_cast<JDIMENSION>(t.dim(1));
-  c.input_components = static_cast<int>(t.dim(2));
-  c.in_color_space = space;
-  jpeg_set_defaults(&c);
-  jpeg_set_quality(&c, 98, TRUE);
-  if (progressive) jpeg_simple_progression(&c);
-  jpeg_start_compress(&c, TRUE);
-  while (c.next_scanline < c.image_height) {
-    JSAMPROW row = const_cast<u8*>(t.data()) + c.next_scanline * static_cast<std::size_t>(t.dim(1) * t.dim(2));
-    jpeg_write_scanlines(&c, &row, 1);
-  }
-  jpeg_finish_compress(&c);
-  jpeg_destroy_compress(&c);
-  Bytes b(out, out + size);
-  std::free(out);
-  return b;
 }
 Tensor<u8> decode(const Bytes& b) { return decode_image(b.data(), b.size(), "test"); }
 int worst(const Tensor<u8>& a, const Tensor<u8>& b) {
@@ -157,4 +132,29 @@ TEST_CASE("grey becomes three equal channels") {
   CHECK((rgb[0] == 7 && rgb[2] == 7 && rgb[3] == 9 && rgb[5] == 9));
   Tensor<u8> t = smooth(2, 2, 3);
   CHECK(to_rgb(t).shares_memory(t));
+}
+
+TEST_CASE("a JPEG decodes to a half, a quarter and an eighth, near the mean of the squares it stands for") {
+  for (i64 c : {1, 3}) {
+    Tensor<u8> t({45, 50, c});
+    for (i64 y = 0; y < 45; ++y)
+      for (i64 x = 0; x < 50; ++x)
+        for (i64 k = 0; k < c; ++k)
+          t[(y * 50 + x) * c + k] = static_cast<u8>(128 + 90 * std::sin(0.07 * double(x + 2 * y) + double(k)));
+    Bytes b = jpeg(t, c == 1 ? JCS_GRAYSCALE : JCS_RGB);
+    CHECK(jpeg_extent(b.data(), b.size(), "test") == Shape{45, 50});
+    for (i64 s : {1, 2, 4, 8}) {
+      Tensor<u8> d = decode_jpeg(b.data(), b.size(), "test", 100'000'000, s);
+      REQUIRE(d.shape() == Shape{(45 + s - 1) / s, (50 + s - 1) / s, c});
+      for (i64 y = 0; y < 45 / s; ++y)
+        for (i64 x = 0; x < 50 / s; ++x)
+          for (i64 k = 0; k < c; ++k) {
+            double mean = 0;
+            for (i64 i = 0; i < s * s; ++i)
+              mean += double(t[((y * s + i / s) * 50 + x * s + i % s) * c + k]) / double(s * s);
+            CHECK(std::abs(double(d[(y * d.dim(1) + x) * c + k]) - mean) < 12);  // the chroma planes are halved
+          }
+    }
+    CHECK_THROWS_AS(decode_jpeg(b.data(), b.size(), "test", 100'000'000, 3), Error);
+  }
 }

@@ -71,11 +71,12 @@ TEST_CASE("a folder of classes becomes images, labels by the byte order of the n
   DataSplits d = open("folder:" + f.path);
   CHECK(d.train.classes == std::vector<std::string>{"Cat", "dog"});
   CHECK((d.train.size() == 3 && d.train.dense() && d.train.channels == 3 && d.train.skipped.empty()));
-  CHECK((d.train[0].data[0] == 30 && d.train[1].data[0] == 20 && d.train[1].data[2] == 20 && d.train[2].data[0] == 10));
+  CHECK((d.train[0].data()[0] == 30 && d.train[1].data()[0] == 20 && d.train[1].data()[2] == 20));
+  CHECK(d.train[2].data()[0] == 10);
   CHECK((d.train.labels[0] == 0 && d.train.labels[2] == 1));
   CHECK((d.test.size() == 1 && d.test.labels[0] == 1));
   CHECK((d.unlabeled.size() == 2 && !d.unlabeled.dense() && !d.unlabeled.labelled()));
-  CHECK((d.unlabeled[0].height == 3 && d.unlabeled[0].width == 5 && d.unlabeled[1].data[0] == 60));
+  CHECK((d.unlabeled[0].height == 3 && d.unlabeled[0].width == 5 && d.unlabeled[1].data()[0] == 60));
   CHECK(&d.pretrain() == &d.unlabeled);
   CHECK(open("folder:" + f.path).train.fingerprint == d.train.fingerprint);
   f.sub("test/wolf");
@@ -91,7 +92,7 @@ TEST_CASE("one corrupt picture in a hundred is skipped and listed, two are an er
   CHECK((d.train.size() == 99 && d.train.labels.size() == 99));
   REQUIRE(d.train.skipped.size() == 1);
   CHECK(d.train.skipped[0].find("150x.jpg") != std::string::npos);
-  CHECK((d.train[50].data[0] == 50 && d.train[51].data[0] == 51));  // nothing is shifted
+  CHECK((d.train[50].data()[0] == 50 && d.train[51].data()[0] == 51));  // nothing is shifted
   io::replace_file(dir + "/150y.png", "");
   CHECK(refusal("folder:" + f.path).find("2 of the 101") != std::string::npos);
 }
@@ -134,7 +135,7 @@ TEST_CASE("CIFAR's planes become pixels, also from the inner folder of the archi
     DataSplits d = open("cifar10:" + dir);
     CHECK((d.train.size() == 10 && d.test.size() == 1 && d.train.classes[1] == "automobile"));
     CHECK((d.train.labels[2] == 2 && d.train.labels[3] == 9));
-    CHECK((d.train[2].data[0] == 20 && d.train[2].data[1] == 21 && d.train[2].data[3071] == 22));
+    CHECK((d.train[2].data()[0] == 20 && d.train[2].data()[1] == 21 && d.train[2].data()[3071] == 22));
   }
   io::replace_file(inner + "/data_batch_3.bin", record(1, 1).substr(1));
   CHECK(refusal("cifar10:" + f.path).find("not a multiple") != std::string::npos);
@@ -147,7 +148,7 @@ TEST_CASE("CIFAR's planes become pixels, also from the inner folder of the archi
   io::replace_file(g.path + "/train.bin", repeat(1, 19) + record(99, 5));
   io::replace_file(g.path + "/test.bin", repeat(1, 19) + record(3, 5));
   DataSplits d = open("cifar100:" + g.path);
-  CHECK((d.train.labels[0] == 99 && d.test.labels[0] == 3 && d.train[0].data[2] == 7));
+  CHECK((d.train.labels[0] == 99 && d.test.labels[0] == 3 && d.train[0].data()[2] == 7));
   io::replace_file(g.path + "/fine_label_names.txt", "apple\nbear\n");
   CHECK(refusal("cifar100:" + g.path).find("names 2 classes") != std::string::npos);
 }
@@ -165,7 +166,7 @@ TEST_CASE("STL-10's columns become rows") {
   DataSplits d = open("stl10:" + f.path);
   CHECK((d.train.size() == 2 && d.unlabeled.size() == 2 && !d.unlabeled.labelled()));
   CHECK((d.train.labels[0] == 0 && d.train.labels[1] == 9));
-  CHECK((d.train[1].data[96 * 3] == 7 && d.train[1].data[2 * 3 + 1] == 9));
+  CHECK((d.train[1].data()[96 * 3] == 7 && d.train[1].data()[2 * 3 + 1] == 9));
   io::replace_file(f.path + "/test_y.bin", repeat(2, 0));
   CHECK(refusal("stl10:" + f.path).find("label 0") != std::string::npos);
   io::replace_file(f.path + "/test_y.bin", repeat(3, 1));

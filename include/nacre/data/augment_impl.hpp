@@ -22,21 +22,25 @@ T* grow(Tensor<T>& t, i64 n) {
   return t.data();
 }
 
-// For each of `size` outputs the first input and `taps` weights (zero-padded) of a triangle filter over `length`
-// inputs.
+// For each of `size` outputs the first input and `taps` weights (zero-padded) of a triangle filter over [from, from +
+// span), in pixels that need not be whole: [start, start + length) are those it touches.
 struct Filter {
-  Tensor<int> first;
+  Tensor<int> first;  // counted from start
   Tensor<float> weight;
   int taps = 0;
+  i64 start = 0, length = 0;
 
-  void build(i64 length, i64 size) {
-    float scale = static_cast<float>(length) / static_cast<float>(size), support = std::max(scale, 1.f);
+  void build(float from, float span, i64 size) {
+    start = static_cast<i64>(from);
+    length = static_cast<i64>(std::ceil(from + span)) - start;
+    float offset = from - static_cast<float>(start);
+    float scale = span / static_cast<float>(size), support = std::max(scale, 1.f);
     taps = 2 * static_cast<int>(std::ceil(support)) + 1;
     grow(first, size);
     grow(weight, size * taps);
     std::fill_n(weight.data(), size * taps, 0.f);
     for (i64 o = 0; o < size; ++o) {
-      float center = (static_cast<float>(o) + 0.5f) * scale, total = 0;
+      float center = offset + (static_cast<float>(o) + 0.5f) * scale, total = 0;
       int a = std::max(0, static_cast<int>(center - support + 0.5f));
       int b = std::min({static_cast<int>(length), static_cast<int>(center + support + 0.5f), a + taps});
       float* w = weight.data() + o * taps;
@@ -239,13 +243,16 @@ NACRE_INLINE Look draw_look(const Photometric& o, Random& random) {
 }
 
 NACRE_INLINE void resize(const Picture& picture, Box box, bool flip, Canvas to) {
+  i64 shrink = 8;  // the coarsest decode that still has a pixel for every output
+  while (shrink > 1 && (box.height < shrink * to.size || box.width < shrink * to.size)) shrink /= 2;
+  Pixels pixels = picture.at(shrink);
+  float unit = 1 / static_cast<float>(pixels.shrink);  // exact
   detail::Scratch& s = detail::scratch();
-  s.x.build(box.width, to.size);
-  s.y.build(box.height, to.size);
-  i64 channels = picture.channels, n = box.width * channels;
-  float* row = detail::grow(s.row, (picture.width + s.x.taps) * channels + 16);
-  const u8* origin = picture.data + (box.y * picture.width + box.x) * channels;
-  i64 pitch = picture.width * channels;
+  s.x.build(static_cast<float>(box.x) * unit, static_cast<float>(box.width) * unit, to.size);
+  s.y.build(static_cast<float>(box.y) * unit, static_cast<float>(box.height) * unit, to.size);
+  i64 channels = picture.channels, pitch = pixels.width * channels, n = s.x.length * channels;
+  float* row = detail::grow(s.row, (pixels.width + s.x.taps) * channels + 16);
+  const u8* origin = pixels.data + s.y.start * pitch + s.x.start * channels;
   backend::simd::run([&] {
     for (i64 y = 0; y < to.size; ++y) {
       const float* wy = s.y.weight.data() + y * s.y.taps;
@@ -368,7 +375,8 @@ NACRE_INLINE Tensor<float> evaluation_batch(const Images& images, i64 begin, i64
       Picture p = images[begin + i];
       float* to = out.data() + i * row;
       if (p.height == size && p.width == size) {
-        for (i64 k = 0; k < row; ++k) to[k] = table[static_cast<std::size_t>(k % channels * 256 + p.data[k])];
+        const u8* bytes = p.data();
+        for (i64 k = 0; k < row; ++k) to[k] = table[static_cast<std::size_t>(k % channels * 256 + bytes[k])];
         continue;
       }
       i64 side = std::min(p.height, p.width);

@@ -1,10 +1,12 @@
-// Images: a set of uint8 pictures in memory, with labels if there are any. A plain value; copies share the pixels.
+// Images: a set of uint8 pictures, with labels if there are any. A plain value; copies share the pixels.
 //
-//   dense    every picture has one size: pixels is [N, H, W, C]
-//   ragged   sizes differ: pixels is one flat row of bytes and extents says where each [h, w, C] lies
+//   dense      every picture has one size: pixels is [N, H, W, C]
+//   ragged     sizes differ: pixels is one flat row of bytes and extents says where each [h, w, C] lies
+//   in files   too much to hold decoded: a picture is read and decoded whenever it is asked for (data/open.hpp)
 //
-// C is 1 (grey) or 3 (red, green, blue). The fingerprint is a checksum of names, sizes, labels and pixels: a run
-// stores it and refuses to resume on another set. It guards against mistakes, not against malice.
+// C is 1 (grey) or 3 (red, green, blue). The fingerprint is a checksum of names, sizes, labels and pixels (of a set
+// in files: of the files' sizes instead): a run stores it and refuses to resume on another set. It guards against
+// mistakes, not against malice.
 // Throws nacre::Error. Tested in tests/data/dataset.cpp.
 #pragma once
 
@@ -17,19 +19,40 @@
 
 namespace nacre::data {
 
-// One picture of a set: bytes [height, width, channels], owned by the set.
-struct Picture {
+// Reads a file to [ceil(h / shrink), ceil(w / shrink), C], or to full size where its format cannot do better.
+using Decode = Tensor<u8> (*)(const std::string& file, i64 shrink);
+
+// Pixel (y, x) covers the square of shrink pixels a side of the picture from (shrink y, shrink x) on.
+struct Pixels {
   const u8* data = nullptr;
+  i64 width = 0, shrink = 1;
+};
+
+// One picture of a set, [height, width, channels]: bytes owned by the set, or a file. Used by one thread; the set must
+// outlive it.
+struct Picture {
+  const u8* memory = nullptr;
   i64 height = 0, width = 0, channels = 0;
+  const std::string* file = nullptr;  // where memory is null
+  Decode decode = nullptr;
+  mutable Tensor<u8> decoded = {};
+  mutable i64 decoded_shrink = 0;
+
+  const u8* data() const { return at(1).data; }
+  // At 1 / shrink of the size (shrink 1, 2, 4, 8) or finer: what was decoded last serves again if it is no coarser, so
+  // that all views of a picture come from one decode unless a later one needs more. Throws DataError.
+  NACRE_INLINE Pixels at(i64 shrink) const;
 };
 
 struct Extent {
-  i64 offset = 0, height = 0, width = 0;
+  i64 offset = 0, height = 0, width = 0;  // in files: the size of the file, and of the picture
 };
 
 struct Images {
   Tensor<u8> pixels;                 // [N, H, W, C], or [bytes] with extents
   std::vector<Extent> extents;       // empty when dense
+  std::vector<std::string> files;    // one a picture when in files; else empty
+  Decode decode = nullptr;           // when in files
   i64 channels = 0;                  // 1 or 3
   Tensor<i64> labels;                // [N], or empty
   std::vector<std::string> classes;  // name of label 0, 1, ...; may be empty
@@ -45,7 +68,8 @@ struct Images {
     if (dense())
       return {pixels.data() + i * pixels.dim(1) * pixels.dim(2) * channels, pixels.dim(1), pixels.dim(2), channels};
     const Extent& e = extents[static_cast<std::size_t>(i)];
-    return {pixels.data() + e.offset, e.height, e.width, channels};
+    if (files.empty()) return {pixels.data() + e.offset, e.height, e.width, channels};
+    return {nullptr, e.height, e.width, channels, &files[static_cast<std::size_t>(i)], decode};
   }
 };
 
@@ -73,8 +97,9 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
 // The first n of the order drawn by the key; all of them, in their own order, when n is 0 or not below N.
 NACRE_INLINE Images limit(const Images& images, i64 n, Key key);
 
-// Mean and population standard deviation over all pixels of all pictures, from exact integer sums.
-// A constant channel gets std 1, so that normalising never divides by 0.
+// Mean and population standard deviation over all pixels of all pictures, from exact integer sums; of a set in files,
+// over at most 4,096 pictures evenly spread. A constant channel gets std 1, so that normalising never
+// divides by 0.
 NACRE_INLINE Normalization mean_std(const Images& images);
 
 // Recomputes images.fingerprint; for code that fills the fields itself.

@@ -49,6 +49,19 @@ struct Checksum {
 
 }  // namespace detail
 
+NACRE_INLINE Pixels Picture::at(i64 shrink) const {
+  if (memory) return {memory, width, 1};
+  if (decoded_shrink == 0 || decoded_shrink > shrink) {
+    decoded = decode(*file, shrink);
+    bool full = decoded.dim(0) == height && decoded.dim(1) == width;
+    decoded_shrink = full ? 1 : shrink;
+    i64 h = (height + decoded_shrink - 1) / decoded_shrink, w = (width + decoded_shrink - 1) / decoded_shrink;
+    check<DataError>(decoded.shape() == Shape{h, w, channels}, "decode",
+                     [&] { return *file + " has another size than when the set was opened"; });
+  }
+  return {decoded.data(), decoded.dim(1), decoded_shrink};
+}
+
 NACRE_INLINE void seal(Images& images) {
   detail::Checksum sum;
   sum.add(images.name);
@@ -85,23 +98,29 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
       return "index " + std::to_string(i) + " is not inside a set of " + std::to_string(images.size()) + " pictures";
     });
     Picture p = images[i];
-    bytes += p.height * p.width * p.channels;
+    bytes += p.memory ? p.height * p.width * p.channels : 0;
   }
   Images out;
   out.channels = images.channels;
   out.classes = images.classes;
   out.name = images.name;
   out.skipped = images.skipped;
+  out.decode = images.decode;
   out.pixels = images.dense() ? Tensor<u8>(images.pixels.shape().with(0, n)) : Tensor<u8>({bytes});
   if (images.labelled()) out.labels = Tensor<i64>({n});
   i64 at = 0;
   for (i64 k = 0; k < n; ++k) {
     i64 i = indices[static_cast<std::size_t>(k)];
     Picture p = images[i];
-    i64 size = p.height * p.width * p.channels;
-    std::memcpy(out.pixels.data() + at, p.data, static_cast<std::size_t>(size));
-    if (!images.dense()) out.extents.push_back({at, p.height, p.width});
     if (images.labelled()) out.labels[k] = images.labels[i];
+    if (!p.memory) {
+      out.files.push_back(*p.file);
+      out.extents.push_back(images.extents[static_cast<std::size_t>(i)]);
+      continue;
+    }
+    i64 size = p.height * p.width * p.channels;
+    std::memcpy(out.pixels.data() + at, p.memory, static_cast<std::size_t>(size));
+    if (!images.dense()) out.extents.push_back({at, p.height, p.width});
     at += size;
   }
   seal(out);
@@ -123,13 +142,15 @@ NACRE_INLINE Normalization mean_std(const Images& images) {
   Normalization result;
   i64 channels = images.channels;
   u64 sum[3] = {}, squares[3] = {}, count = 0;
-  for (i64 i = 0; i < images.size(); ++i) {
+  i64 stride = images.files.empty() ? 1 : (images.size() + 4095) / 4096;
+  for (i64 i = 0; i < images.size(); i += stride) {
     Picture p = images[i];
+    const u8* bytes = p.data();
     i64 area = p.height * p.width;
     for (i64 c = 0; c < channels; ++c) {
       u64 s = 0, q = 0;
       for (i64 k = 0; k < area; ++k) {
-        u64 v = p.data[k * channels + c];
+        u64 v = bytes[k * channels + c];
         s += v;
         q += v * v;
       }

@@ -10,9 +10,13 @@
 
 namespace nacre::data {
 
-// The pixels [H, W, C], C 1 or 3; `name` stands in error messages.
+// The pixels [H, W, C], C 1 or 3; `name` stands in error messages. With shrink 2, 4 or 8: [ceil(H / shrink),
+// ceil(W / shrink), C], each the mean of a square of pixels or nearly so, from fewer coefficients and much faster.
 NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std::string& name,
-                                    i64 max_pixels = 100'000'000);
+                                    i64 max_pixels = 100'000'000, i64 shrink = 1);
+
+// [H, W] by the header alone: the first kilobytes of the file are enough.
+NACRE_INLINE Shape jpeg_extent(const u8* bytes, std::size_t size, const std::string& name);
 
 }  // namespace nacre::data
 

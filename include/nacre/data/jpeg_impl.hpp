@@ -66,10 +66,17 @@ struct JpegReader {
     channels = info.num_components;
     return true;
   }
+  void shrink(i64 by) {
+    info.scale_num = 1;
+    info.scale_denom = static_cast<unsigned>(by);
+    height = (height + by - 1) / by;
+    width = (width + by - 1) / by;
+  }
   bool read_rows(u8* out) {
     if (setjmp(jump)) return false;
     jpeg_start_decompress(&info);
-    if (info.output_width != static_cast<JDIMENSION>(width) || info.output_components != channels)
+    if (info.output_width != static_cast<JDIMENSION>(width) || info.output_height != static_cast<JDIMENSION>(height) ||
+        info.output_components != channels)
       refuse(reinterpret_cast<j_common_ptr>(&info), "its size changed while decoding");
     while (info.output_scanline < info.output_height) {
       JSAMPROW row = out + static_cast<i64>(info.output_scanline) * width * channels;
@@ -82,7 +89,17 @@ struct JpegReader {
 
 }  // namespace detail
 
-NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std::string& name, i64 max_pixels) {
+NACRE_INLINE Shape jpeg_extent(const u8* bytes, std::size_t size, const std::string& name) {
+  detail::JpegReader reader;
+  check<DataError>(reader.read_header(bytes, size, 100'000'000), "jpeg_extent",
+                   [&] { return name + " is not a readable JPEG (" + reader.message + ")"; });
+  return {reader.height, reader.width};
+}
+
+NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std::string& name, i64 max_pixels,
+                                    i64 shrink) {
+  check(shrink == 1 || shrink == 2 || shrink == 4 || shrink == 8, "decode_jpeg",
+        [&] { return "shrink is " + std::to_string(shrink) + ", not 1, 2, 4 or 8"; });
   detail::JpegReader reader;
   auto why = [&] { return name + " is not a readable JPEG (" + reader.message + ")"; };
   check<DataError>(reader.read_header(bytes, size, max_pixels), "decode_jpeg", why);
@@ -91,6 +108,7 @@ NACRE_INLINE Tensor<u8> decode_jpeg(const u8* bytes, std::size_t size, const std
     return name + " claims " + std::to_string(reader.width) + " x " + std::to_string(reader.height) + " pixels in " +
            std::to_string(size) + " bytes";
   });
+  reader.shrink(shrink);
   Tensor<u8> pixels({reader.height, reader.width, reader.channels});
   check<DataError>(reader.read_rows(pixels.data()), "decode_jpeg", why);
   return pixels;

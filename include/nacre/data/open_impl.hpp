@@ -136,56 +136,75 @@ inline void list_pictures(const std::string& dir, i64 label, std::vector<Picture
     if (picture_name(name)) files.push_back({dir + "/" + name, label});
 }
 
-// Decodes all files; a file that fails is listed, and more than 1 % of them is an error.
-inline Images read_pictures(const std::vector<PictureFile>& files, bool labelled, const std::string& name,
-                            const std::vector<std::string>& classes) {
-  i64 n = static_cast<i64>(files.size());
-  std::vector<Tensor<u8>> pictures(files.size());
-  std::vector<std::string> errors(files.size());
-  parallel_for(n, 16, [&](i64 begin, i64 end) {
-    for (i64 i = begin; i < end; ++i) {
-      std::size_t k = static_cast<std::size_t>(i);
+// f(k) for every k below n, in parallel; why it failed, or "".
+template <class F>
+std::vector<std::string> try_each(std::size_t n, const F& f) {
+  std::vector<std::string> errors(n);
+  parallel_for(static_cast<i64>(n), 16, [&](i64 begin, i64 end) {
+    for (std::size_t k = static_cast<std::size_t>(begin); k < static_cast<std::size_t>(end); ++k) {
       try {
-        pictures[k] = to_rgb(read_image(files[k].path));
+        f(k);
       } catch (const DataError& e) {
         errors[k] = e.what();
       }
     }
   });
+  return errors;
+}
+
+// Decodes all files where that fits the budget. A file that fails is listed, and more than 1 % of them is an error.
+inline Images read_pictures(const std::vector<PictureFile>& files, bool labelled, const std::string& name,
+                            const std::vector<std::string>& classes, i64 budget) {
+  std::vector<Shape> sizes(files.size());  // [H, W]
+  std::vector<Tensor<u8>> pictures(files.size());
+  auto errors = try_each(files.size(), [&](std::size_t k) { sizes[k] = image_extent(files[k].path); });
+  i64 bytes = 0;
+  for (std::size_t k = 0; k < files.size(); ++k)
+    if (errors[k].empty()) bytes += 3 * sizes[k].size();
+  bool in_files = bytes > budget;
+  if (!in_files)
+    errors = try_each(files.size(), [&](std::size_t k) { pictures[k] = to_rgb(read_image(files[k].path)); });
+
   Images images;
   images.channels = 3;
   images.classes = classes;
   images.name = name;
-  i64 bytes = 0, good = 0;
-  bool same = true;
-  const Tensor<u8>* first = nullptr;
+  i64 good = 0;
+  bytes = 0;
+  bool same = !in_files;
+  const Shape* first = nullptr;
   for (std::size_t k = 0; k < files.size(); ++k) {
     if (!errors[k].empty()) {
       images.skipped.push_back(errors[k]);
       continue;
     }
-    if (!first) first = &pictures[k];
-    same = same && pictures[k].shape() == first->shape();
-    bytes += pictures[k].size();
+    if (!first) first = &sizes[k];
+    same = same && sizes[k] == *first;
+    bytes += 3 * sizes[k].size();
     ++good;
   }
-  i64 bad = n - good;
+  i64 n = static_cast<i64>(files.size()), bad = n - good;
   check<DataError>(good > 0 && bad * 100 <= n, "open", [&] {
     return std::to_string(bad) + " of the " + std::to_string(n) + " pictures of '" + name +
            "' cannot be read, more than 1 %; repair or remove them. The first: " + images.skipped.front();
   });
-  images.pixels = same ? Tensor<u8>({good, first->dim(0), first->dim(1), 3}) : Tensor<u8>({bytes});
+  if (!in_files) images.pixels = same ? Tensor<u8>({good, (*first)[0], (*first)[1], 3}) : Tensor<u8>({bytes});
+  if (in_files) images.decode = [](const std::string& file, i64 shrink) { return to_rgb(read_image(file, shrink)); };
   if (labelled) images.labels = Tensor<i64>({good});
   i64 at = 0, row = 0;
   for (std::size_t k = 0; k < files.size(); ++k) {
     if (!errors[k].empty()) continue;
+    if (labelled) images.labels[row++] = files[k].label;
+    i64 size = in_files ? static_cast<i64>(io::Source::open(files[k].path).size()) : pictures[k].size();
+    if (!same) images.extents.push_back({in_files ? size : at, sizes[k][0], sizes[k][1]});
+    if (in_files) {
+      images.files.push_back(files[k].path);
+      continue;
+    }
     Tensor<u8> p = std::move(pictures[k]);
     pictures[k] = {};
-    std::memcpy(images.pixels.data() + at, p.data(), static_cast<std::size_t>(p.size()));
-    if (!same) images.extents.push_back({at, p.dim(0), p.dim(1)});
-    if (labelled) images.labels[row] = files[k].label;
-    at += p.size();
-    ++row;
+    std::memcpy(images.pixels.data() + at, p.data(), static_cast<std::size_t>(size));
+    at += size;
   }
   seal(images);
   return images;
@@ -229,7 +248,7 @@ NACRE_INLINE DataSplits open_stl10(const std::string& given) {
   return data;
 }
 
-NACRE_INLINE DataSplits open_folder(const std::string& dir) {
+NACRE_INLINE DataSplits open_folder(const std::string& dir, i64 budget) {
   detail::require_directory(dir, "open", "train/CLASS/*.jpg (and test/CLASS/*, unlabeled/*)");
   std::vector<std::string> classes;
   if (is_directory(dir + "/train"))
@@ -241,7 +260,7 @@ NACRE_INLINE DataSplits open_folder(const std::string& dir) {
       std::string folder = dir + "/" + part + "/" + classes[c];
       if (is_directory(folder)) detail::list_pictures(folder, static_cast<i64>(c), files);
     }
-    return files.empty() ? Images{} : detail::read_pictures(files, true, part, classes);
+    return files.empty() ? Images{} : detail::read_pictures(files, true, part, classes, budget);
   };
   if (is_directory(dir + "/test"))
     for (const std::string& name : list_directory(dir + "/test"))
@@ -255,7 +274,7 @@ NACRE_INLINE DataSplits open_folder(const std::string& dir) {
   if (is_directory(dir + "/unlabeled")) {
     std::vector<detail::PictureFile> files;
     detail::list_pictures(dir + "/unlabeled", 0, files);
-    if (!files.empty()) data.unlabeled = detail::read_pictures(files, false, "unlabeled", classes);
+    if (!files.empty()) data.unlabeled = detail::read_pictures(files, false, "unlabeled", classes, budget);
   }
   check<DataError>(!data.pretrain().empty(), "open", [&] {
     return "no .jpg, .jpeg or .png lies in '" + dir + "'/train/CLASS/ or '" + dir +
@@ -296,7 +315,7 @@ NACRE_INLINE DataSplits open_npy(const std::string& images_path, const std::stri
   return data;
 }
 
-NACRE_INLINE DataSplits open(const std::string& spec) {
+NACRE_INLINE DataSplits open(const std::string& spec, i64 budget) {
   std::size_t colon = spec.find(':');
   std::string kind = spec.substr(0, colon), where = colon == std::string::npos ? "" : spec.substr(colon + 1);
   check<DataError>(!where.empty() || kind == "fashion-mnist", "open", [&] {
@@ -313,7 +332,7 @@ NACRE_INLINE DataSplits open(const std::string& spec) {
   if (kind == "cifar10") return open_cifar(where, 10);
   if (kind == "cifar100") return open_cifar(where, 100);
   if (kind == "stl10") return open_stl10(where);
-  if (kind == "folder") return open_folder(where);
+  if (kind == "folder") return open_folder(where, budget);
   if (kind == "npy") {
     std::size_t comma = where.find(',');
     return open_npy(where.substr(0, comma), comma == std::string::npos ? "" : where.substr(comma + 1));
