@@ -97,7 +97,8 @@ Row pirl(i64 width, i64 batch, i64 size, i64 patch) {
 
 Row bank(i64 batch = 128, i64 count = 4096) {
   MemoryBank<float> memory(bank_rows, 128, Key{1});
-  Tensor<float> image = MemoryBank<float>(batch, 128, Key{2}).rows(), patches = MemoryBank<float>(batch, 128, Key{3}).rows();
+  Tensor<float> image = MemoryBank<float>(batch, 128, Key{2}).rows();  // random unit rows
+  Tensor<float> patches = MemoryBank<float>(batch, 128, Key{3}).rows();
   Tensor<i64> index({batch});
   return {[=, step = u64{0}]() mutable {
     Tape tape(Mode::train, Key{step++});

@@ -291,7 +291,8 @@ def make_pictures(folder):
         out = numpy.full((height, width, 3), 128.0)
         for octave in range(8):
             h, w = max(2, height >> octave), max(2, width >> octave)
-            grain = rng.normal(0, 6 * 2 ** (octave / 1.6), (h, w, 1)) + rng.normal(0, 2 * 2 ** (octave / 1.6), (h, w, 3))
+            strength = 2 * 2 ** (octave / 1.6)
+            grain = rng.normal(0, 3 * strength, (h, w, 1)) + rng.normal(0, strength, (h, w, 3))
             planes = [Image.fromarray(grain[..., c].astype("float32")).resize((width, height)) for c in range(3)]
             out += numpy.stack([numpy.asarray(p) for p in planes], -1)
         return out.clip(0, 255).astype("uint8")
