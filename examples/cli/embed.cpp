@@ -61,6 +61,7 @@ nc::Tensor<float> layer_of(const nc::models::ResNet<float>& encoder, const nc::T
 
 void embed(const Embed& o) {
   nc::set_threads(o.threads);
+  nc::backend::exact_conv() = o.exact_conv;
   Eye eye = open_eye(o);
   if (o.image_size > 0) eye.image_size = o.image_size;
   parse_channels(o.mean, "mean", eye.normalization.mean);

@@ -193,6 +193,8 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"default", "gentle"}));
   c->add_option("--mean", pt.mean, "of each channel after dividing by 255, as r,g,b; default: of the training split");
   c->add_option("--std", pt.std, "of each channel, as r,g,b; default: of the training split");
+  c->add_flag("--exact-conv", pt.exact_conv,
+              "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer");
   c->add_option("--seed", pt.seed, "names every random number");
   c->add_option("--threads", pt.threads, "0: one per core; the result does not depend on it")
       ->check(CLI::Range(0, 1024));
@@ -249,6 +251,8 @@ int main(int argc, char** argv) {
   c->add_option("--out", em.out, "the .npy file: float32, one row a picture")->required();
   c->add_option("--batch", em.batch, "pictures encoded at once; a row does not depend on it")
       ->check(CLI::Range(1, 1 << 20));
+  c->add_flag("--exact-conv", em.exact_conv,
+              "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer");
   c->add_option("--threads", em.threads, "0: one per core")->check(CLI::Range(0, 1024));
   c->callback([&] { cli::embed(em); });
 

@@ -16,7 +16,7 @@ struct Pretrain {
   int threads = 0;
   double lr = 0.06, weight_decay = 5e-4, momentum = 0.9, warmup_epochs = 0;
   double temperature = 0.1, bank_momentum = 0.5, lambda = 0.5;
-  bool shared_negatives = false, include_self = false;
+  bool shared_negatives = false, include_self = false, exact_conv = false;
   bool resume = false, quiet = false, json = false, stop_on_collapse = false;
   std::vector<std::string> given;  // names of the options that stood on the command line or in the config file
 
@@ -38,6 +38,7 @@ struct Embed {
   std::string run, weights, model, stem, data, out, layer = "pool", mean, std, split = "all";
   std::int64_t width = 0, image_size = 0, batch = 256;
   int threads = 0;
+  bool exact_conv = false;
 };
 
 struct Report {

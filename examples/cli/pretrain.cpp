@@ -323,6 +323,7 @@ void pretrain(const Pretrain& asked) {
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);
   config.resume = asked.resume;
+  nc::backend::exact_conv() = config.exact_conv;
 
   nc::data::DataSplits data = open_data(config.data);
   if (!resuming && config.image_size == 0) config.image_size = choose_image_size(data.pretrain());

@@ -35,6 +35,7 @@ void each_option(auto& o, auto&& f) {
   f("include-self", o.include_self), f("bank-momentum", o.bank_momentum), f("bank-init", o.bank_init);
   f("lambda", o.lambda), f("loss", o.loss), f("head", o.head), f("dim", o.dim), f("augment", o.augment);
   f("mean", o.mean), f("std", o.std), f("seed", o.seed), f("limit", o.limit);
+  f("exact-conv", o.exact_conv);
   f("save-every", o.save_every), f("log-every", o.log_every);
 }
 

@@ -4,7 +4,8 @@
 pictures a.npy 200 16 16 1
 
 # --- training
-for options in "" "--method npid --optimizer lars" "--head mlp --loss nce_paper --optimizer adamw --image-size 24 --shared-negatives"; do
+isa=$("$NACRE" doctor | sed -n 's/^instruction set *//p') firsts=()
+for options in "" "--method npid --optimizer lars" "--width 16" "--width 16 --exact-conv" "--head mlp --loss nce_paper --optimizer adamw --image-size 24 --shared-negatives"; do
   first=
   for threads in 1 2 3 7; do
     rm -rf run
@@ -13,7 +14,14 @@ for options in "" "--method npid --optimizer lars" "--head mlp --loss nce_paper 
     sums="$(sum run/encoder.safetensors) $(sum run/checkpoint.safetensors)"
     same "${first:=$sums}" "$sums" "encoder and checkpoint of $threads threads ($options)"
   done
+  # The widths do the same arithmetic; the baseline has no FMA.
+  rm -rf run
+  # shellcheck disable=SC2086
+  [ "$isa" = baseline ] || NACRE_ISA=avx2 train run --width 4 $options || fail "a run on avx2"
+  [ "$isa" = baseline ] || same "$first" "$(sum run/encoder.safetensors) $(sum run/checkpoint.safetensors)" "avx2 and $isa ($options)"
+  firsts+=("$first")
 done
+[ "${firsts[2]}" != "${firsts[3]}" ] || fail "--exact-conv makes no difference"
 train other --width 4 --seed 2
 [ "$(sum run/encoder.safetensors)" != "$(sum other/encoder.safetensors)" ] || fail "the seed makes no difference"
 
