@@ -20,6 +20,16 @@ struct SgdStep {  // the new w, from the new v
     return w - A(lr) * (nesterov ? ahead : v);
   }
 };
+struct SgdUpdate {  // both, with a gradient that is scaled first (LARS)
+  SgdVelocity velocity;
+  SgdStep step;
+  double scale = 1;
+  template <class A> NACRE_HD void operator()(A& w, A& v, A g) const {
+    g *= A(scale);
+    v = velocity(v, w, g);
+    w = step(w, v, g);
+  }
+};
 
 // Loshchilov & Hutter, 2019: m, v moving averages of g and g^2, decay apart from the gradient.
 struct AdamMean {
@@ -30,11 +40,11 @@ struct AdamSquare {
   double beta;
   template <class A> NACRE_HD A operator()(A v, A g) const { return A(beta) * v + A(1 - beta) * g * g; }
 };
-struct AdamStep {  // c1 = 1 - beta1^t, c2 = 1 - beta2^t
-  double lr, decay, eps, c1, c2;
-  template <class A> NACRE_HD A operator()(A w, A m, A v) const {
-    A kept = w * A(1 - lr * decay);
-    return kept - A(lr) * (m / A(c1)) / (scalar::sqrt(v / A(c2)) + A(eps));
+struct AdamStep {  // left1 = 1 - beta1^t, left2 = 1 - beta2^t
+  double lr, decay, eps, left1, left2;
+  template <class A> NACRE_HD A operator()(A w, A m, A v) const { return from_root(w, m, scalar::sqrt(v / A(left2))); }
+  template <class A> NACRE_HD A from_root(A w, A m, A root) const {
+    return w * A(1 - lr * decay) - A(lr / left1) * m / (root + A(eps));
   }
 };
 

@@ -38,13 +38,8 @@ class AdamW {
     power2 *= options_.beta2;
     double left1 = 1 - power1, left2 = 1 - power2;
     store_.for_each_piece([&](i64 at, i64 n, bool decays) {
-      using backend::Dense, backend::map;
-      T *w = store_.values() + at, *m = mean_.value().data() + at, *v = square_.value().data() + at;
-      Dense<T> dw{w, n}, dm{m, n}, dv{v, n}, dg{store_.grads() + at, n};
-      map(Cpu{}, math::AdamMean{options_.beta1}, m, 1, n, Into::assign, dm, dg);
-      map(Cpu{}, math::AdamSquare{options_.beta2}, v, 1, n, Into::assign, dv, dg);
-      math::AdamStep step{lr, decays ? options_.weight_decay : 0, options_.eps, left1, left2};
-      map(Cpu{}, step, w, 1, n, Into::assign, dw, dm, dv);
+      math::AdamStep rule{lr, decays ? options_.weight_decay : 0, options_.eps, left1, left2};
+      adam(rule, n, store_.values() + at, mean_.value().data() + at, square_.value().data() + at, store_.grads() + at);
     });
     store_.clear_gradients();
   }
@@ -59,6 +54,34 @@ class AdamW {
   }
 
  private:
+  // One pass over n elements, the roots of 16 at a time.
+  void adam(const math::AdamStep& step, i64 n, T* w, T* m, T* v, const T* g) const {
+    math::AdamMean mean{options_.beta1};
+    math::AdamSquare square{options_.beta2};
+    auto move = [&](i64 i) {
+      m[i] = mean(m[i], g[i]);
+      v[i] = square(v[i], g[i]);
+    };
+    backend::simd::blocks([&] {
+      i64 i = 0;
+      for (; i + 16 <= n; i += 16) {
+        T root[16];
+#pragma GCC ivdep
+        for (int j = 0; j < 16; ++j) {
+          move(i + j);
+          root[j] = v[i + j] / static_cast<T>(step.left2);
+        }
+        backend::simd::sqrt16(root);
+#pragma GCC ivdep
+        for (int j = 0; j < 16; ++j) w[i + j] = step.from_root(w[i + j], m[i + j], root[j]);
+      }
+      for (; i < n; ++i) {
+        move(i);
+        w[i] = step(w[i], m[i], v[i]);
+      }
+    });
+  }
+
   AdamWOptions options_;
   Store<T> store_;
   State<T> mean_, square_;

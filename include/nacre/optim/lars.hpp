@@ -31,20 +31,17 @@ class Lars {
   }
 
   void step(double lr) {
-    using backend::Dense, backend::map;
     store_.check_owned();
     for (const auto& s : store_.slots()) {
       if (!s.node->has_grad) continue;
       T *w = store_.values() + s.offset, *g = store_.grads() + s.offset, *v = velocity_.value().data() + s.offset;
-      Dense<T> dw{w, s.size}, dv{v, s.size}, dg{g, s.size};
       double decay = s.decay ? options_.weight_decay : 0, trust = 1;
       if (s.decay) {
         double wn = norm(w, s.size), gn = norm(g, s.size);
         if (wn > 0 && gn > 0) trust = options_.eta * wn / (gn + decay * wn);
       }
-      map(Cpu{}, math::Scale{trust}, g, 1, s.size, Into::assign, dg);
-      map(Cpu{}, math::SgdVelocity{options_.momentum, trust * decay}, v, 1, s.size, Into::assign, dv, dw, dg);
-      map(Cpu{}, math::SgdStep{lr, options_.momentum, 0, false}, w, 1, s.size, Into::assign, dw, dv, dg);
+      math::SgdUpdate rule{{options_.momentum, trust * decay}, {lr, options_.momentum, 0, false}, trust};
+      backend::update(Cpu{}, rule, s.size, w, v, g);
     }
     store_.clear_gradients();
   }

@@ -31,12 +31,9 @@ class Sgd {
 
   void step(double lr) {
     store_.for_each_piece([&](i64 at, i64 n, bool decays) {
-      using backend::Dense, backend::map;
       double decay = decays || options_.decay_all ? options_.weight_decay : 0;
-      T *w = store_.values() + at, *v = velocity_.value().data() + at;
-      Dense<T> dw{w, n}, dv{v, n}, dg{store_.grads() + at, n};
-      map(Cpu{}, math::SgdVelocity{options_.momentum, decay}, v, 1, n, Into::assign, dv, dw, dg);
-      map(Cpu{}, math::SgdStep{lr, options_.momentum, decay, options_.nesterov}, w, 1, n, Into::assign, dw, dv, dg);
+      math::SgdUpdate rule{{options_.momentum, decay}, {lr, options_.momentum, decay, options_.nesterov}};
+      backend::update(Cpu{}, rule, n, store_.values() + at, velocity_.value().data() + at, store_.grads() + at);
     });
     store_.clear_gradients();
   }

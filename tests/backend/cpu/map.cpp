@@ -67,3 +67,17 @@ TEST_CASE("bf16 is computed in float and rounded once") {
   backend::map(Cpu{}, math::Scale{3}, y.data(), 1, 33, Into::assign, Dense<bf16>{x.data(), 33});
   for (i64 i = 0; i < 33; ++i) CHECK(y[i] == bf16(3 * static_cast<float>(x[i])));
 }
+
+TEST_CASE("update moves several arrays by one rule, each element once") {
+  auto rule = [](auto& w, auto& v, auto g) {
+    v = 2 * v + g;
+    w -= v;
+  };
+  for (i64 n : {0, 1, 16, 37, 40000}) {
+    auto w = randn({n}, 1), v = randn({n}, 2), g = randn({n}, 3), ew = w.clone(), ev = v.clone();
+    for (i64 i = 0; i < n; ++i) rule(ew[i], ev[i], g[i]);
+    with_threads(3, [&] { backend::update(Cpu{}, rule, n, w.data(), v.data(), g.data()); });
+    CHECK(same_bits(w, ew));
+    CHECK(same_bits(v, ev));
+  }
+}

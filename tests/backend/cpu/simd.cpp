@@ -2,7 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <cmath>
 #include <initializer_list>
+#include <limits>
 #include <vector>
 
 using namespace nacre;
@@ -43,5 +46,18 @@ TEST_CASE_TEMPLATE("a loop has the same bits on any instruction set: no contract
     });
     if (first.empty()) first = out;
     CHECK(out == first);
+  }
+}
+
+TEST_CASE_TEMPLATE("sqrt16 is C's sqrt in every bit, at the ends of the range too", T, float, double) {
+  using limits = std::numeric_limits<T>;
+  T x[16] = {0, -T(0), 1, 2, 3, T(0.1), limits::min(), limits::denorm_min(), limits::max(), limits::infinity(), -1,
+             limits::quiet_NaN(), limits::epsilon(), T(1e20), T(1e-20), 7};
+  T y[16];
+  std::copy(x, x + 16, y);
+  backend::simd::sqrt16(y);
+  for (int i = 0; i < 16; ++i) {
+    T root = std::sqrt(x[i]);
+    CHECK_UNARY(std::isnan(root) ? std::isnan(y[i]) : root == y[i] && std::signbit(root) == std::signbit(y[i]));
   }
 }

@@ -1,4 +1,5 @@
 // y[row, col] = f(operands(row, col)...), or += : the one elementwise loop of the CPU.
+// `update` is its sibling for rules that move several arrays at once: a weight and its moments.
 //
 // Forward passes call it with a formula, backward passes with its derivative. Blocks of 16 with a constant
 // trip count are what g++ -O2 vectorises; `simd::run` compiles them for the instruction set in use.
@@ -49,6 +50,20 @@ void map(Cpu, const F& f, T* y, i64 rows, i64 cols, Into into, const V&... v) {
       });
     });
   }
+}
+
+// f(p[i]...) for i < n: f takes references and may write to any of them.
+template <class F, class... T>
+void update(Cpu, const F& f, i64 n, T*... p) {
+  parallel_for(n, 1 << 14, [&](i64 begin, i64 end) {
+    simd::blocks([&] {
+      i64 i = begin;
+      for (; i + 16 <= end; i += 16)
+#pragma GCC ivdep
+        for (int j = 0; j < 16; ++j) f(p[i + j]...);
+      for (; i < end; ++i) f(p[i]...);
+    });
+  });
 }
 
 }  // namespace nacre::backend

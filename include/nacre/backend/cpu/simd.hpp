@@ -14,7 +14,10 @@
 
 #include <nacre/core/config.hpp>
 
+#include <cmath>
+
 #if defined(__x86_64__)
+#include <emmintrin.h>
 #define NACRE_X86 1
 #else
 #define NACRE_X86 0
@@ -86,6 +89,22 @@ void blocks(const F& f) {
   if (i == Isa::avx2) return blocks_avx2(f);
 #endif
   run_baseline(f);
+}
+
+// x[j] = sqrt(x[j]) for 16 numbers. A loop over C's sqrt is not vectorised, for it may set errno.
+inline void sqrt16(float* x) {
+#if NACRE_X86
+  for (int j = 0; j < 16; j += 4) _mm_storeu_ps(x + j, _mm_sqrt_ps(_mm_loadu_ps(x + j)));
+#else
+  for (int j = 0; j < 16; ++j) x[j] = std::sqrt(x[j]);
+#endif
+}
+inline void sqrt16(double* x) {
+#if NACRE_X86
+  for (int j = 0; j < 16; j += 2) _mm_storeu_pd(x + j, _mm_sqrt_pd(_mm_loadu_pd(x + j)));
+#else
+  for (int j = 0; j < 16; ++j) x[j] = std::sqrt(x[j]);
+#endif
 }
 
 }  // namespace simd
