@@ -12,17 +12,20 @@
 
 namespace nacre::pool::detail {
 
-inline constexpr std::size_t huge_page = std::size_t{2} << 20, chunk_bytes = std::size_t{32} << 20;
+inline constexpr std::size_t page = 4096, huge_page = std::size_t{2} << 20, chunk_bytes = std::size_t{32} << 20;
 
-// Classes 64, 128, ... 512, then eight steps to each doubling.
+// Classes 64, 128, ... 512, then eight steps to each doubling; each 64 larger, so that a header before a power of two
+// does not cost an eighth.
 inline int size_class(std::size_t bytes) {
-  if (bytes <= 512) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
+  if (bytes <= 64) return 0;
+  bytes -= 64;
+  if (bytes <= 512) return static_cast<int>((bytes - 1) / 64) + 1;
   int log2 = std::bit_width(bytes - 1) - 1;  // bytes in (2^log2, 2^(log2+1)]
-  return 8 * (log2 - 8) + static_cast<int>((bytes - 1) >> (log2 - 3)) - 8;
+  return 8 * (log2 - 8) + static_cast<int>((bytes - 1) >> (log2 - 3)) - 7;
 }
 inline std::size_t class_bytes(int c) {
-  if (c < 8) return static_cast<std::size_t>(c + 1) * 64;
-  return static_cast<std::size_t>(c % 8 + 9) << (c / 8 + 5);
+  if (c < 9) return static_cast<std::size_t>(c + 1) * 64;
+  return (static_cast<std::size_t>((c - 1) % 8 + 9) << ((c - 1) / 8 + 5)) + 64;
 }
 
 struct State {
@@ -44,7 +47,7 @@ inline char* system_chunk(State& s, std::size_t bytes) {
   auto start = (reinterpret_cast<std::uintptr_t>(p) + huge_page - 1) / huge_page * huge_page;
   char* chunk = reinterpret_cast<char*>(start);
   madvise(chunk, bytes, MADV_HUGEPAGE);
-  for (std::size_t i = 0; i < bytes; i += 4096) chunk[i] = 0;
+  for (std::size_t i = 0; i < bytes; i += page) chunk[i] = 0;
   ++s.stats.system_allocations;
   s.stats.bytes_reserved += bytes;
   return chunk;
@@ -66,7 +69,7 @@ NACRE_INLINE void* allocate(std::size_t bytes) {
     block = s.free_list[c];
     s.free_list[c] = *static_cast<void**>(block);
   } else if (size > chunk_bytes / 2) {
-    block = system_chunk(s, (size + huge_page - 1) / huge_page * huge_page);
+    block = system_chunk(s, (size + page - 1) / page * page);
   } else {
     if (s.left < size) {
       s.cursor = system_chunk(s, chunk_bytes);
