@@ -3,8 +3,10 @@
 //   nacre_rows ROW THREADS SECONDS PICTURES        run.py makes PICTURES and compiles this file
 #include <nacre/data/image_io.hpp>
 #include <nacre/data/open.hpp>
+#include <nacre/losses/nt_xent.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/models/mlp.hpp>
+#include <nacre/ops/normalize.hpp>
 #include <nacre/ops/softmax.hpp>
 #include <nacre/optim/sgd.hpp>
 #include <nacre/pretext/jigsaw.hpp>
@@ -75,6 +77,21 @@ Row classify(const models::ResNetOptions& o, i64 features, i64 batch, i64 size) 
                   [x = noise({batch, size, size, 3}, 3), labels](Net& net, Tape& tape) {
                     return cross_entropy(net(constant(tape, x)), labels);
                   });
+}
+
+Row simclr(i64 width, i64 batch = 128) {
+  i64 f = 8 * width;
+  return training(std::make_shared<Net>(cifar(width), std::initializer_list<i64>{f, f, 128}),
+                  [x = noise({2 * batch, 32, 32, 3}, 3)](Net& net, Tape& tape) {
+                    return losses::nt_xent(l2_normalize(net(constant(tape, x))), 0.5);
+                  });
+}
+
+Row nt_xent_only(i64 n) {
+  return {[x = noise({n, 128}, 3)] {
+    Tape tape;
+    backward(losses::nt_xent(l2_normalize(variable(tape, x)), 0.1));
+  }};
 }
 
 constexpr i64 bank_rows = 50000;
@@ -160,9 +177,13 @@ Row row(const std::string& name, const std::string& pictures) {
       {"resnet18_w64", [] { return classify(cifar(64), 512, 128, 32); }},
       {"resnet18_w16", [] { return classify(cifar(16), 128, 128, 32); }},
       {"resnet50_224", [] { return classify({.depth = 50}, 2048, 16, 224); }},
+      {"simclr_w64", [] { return simclr(64); }},
       {"pirl_w64", [] { return pirl(64, 32, 64, 16); }},
       {"pirl_w16", [] { return pirl(16, 128, 32, 8); }},
       {"bank", [] { return bank(); }},
+      {"ntxent_512", [] { return nt_xent_only(512); }},
+      {"ntxent_4096", [] { return nt_xent_only(4096); }},
+      {"ntxent_16384", [] { return nt_xent_only(16384); }},
       {"end_to_end_pirl", [&] { return end_to_end(pictures); }},
       {"augment_simclr_32", [&] { return augment_small(pictures, pretext::two_views({.image = 32})); }},
       {"augment_pirl_32", [&] { return augment_small(pictures, pretext::jigsaw_views({.image = 32})); }},

@@ -27,18 +27,22 @@ CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser(
 PACKAGES = ["torch", "torchvision", "lightly", "safetensors"]
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
-# name, what it is, the least ratio wanted, what is aimed at. A name of PyTorch's alone says which row of nacre's it
-# is held against; `memory` and `threads` compare figures of other runs.
+# name, what it is, the least ratio wanted, what is aimed at. AGAINST: rows that nacre knows by another name. `memory`
+# compares the peaks of another row, `threads` two runs of nacre.
 ROWS = [
     ("resnet18_w64", "ResNet-18 width 64, 32 px, batch 128: step", 2.0, 3.0),
     ("resnet18_w64_bf16", "the same, against bf16 autocast", 1.15, None),
-    ("memory", "the same, peak memory (MB)", 2.0, 3.0),
-    ("threads", "the same, nacre alone: one thread (left) over two", 1.85, 1.95),
+    ("memory", "the same, peak memory in MB for ms", 2.0, 3.0),
+    ("threads", "the same, nacre with one thread for PyTorch", 1.85, 1.95),
     ("resnet18_w16", "ResNet-18 width 16, 32 px, batch 128: step", 2.0, 3.0),
     ("resnet50_224", "ResNet-50, 224 px, batch 16: step", 1.3, 1.8),
+    ("simclr_w64", "SimCLR ResNet-18 width 64, 32 px, batch 128, NT-Xent: step", 2.2, 3.2),
     ("pirl_w64", "PIRL ResNet-18 width 64, 64 px + 9 x 16 px, batch 32, K 4,096: step", 2.2, 3.2),
     ("pirl_w16", "PIRL ResNet-18 width 16, 32 px + 9 x 8 px, batch 128, K 4,096: step", 3.5, 6.0),
     ("bank", "bank term, both heads, 50,000 rows, K 4,096, batch 128", 25.0, 45.0),
+    ("ntxent_512", "NT-Xent, 512 rows of 128", 3.0, 5.0),
+    ("ntxent_4096", "NT-Xent, 4,096 rows", 8.0, 12.0),
+    ("ntxent_16384", "NT-Xent, 16,384 rows", 8.0, 12.0),
     ("end_to_end_pirl", "PIRL width 16, 32 px, batch 128 with loader and views, against lightly: step", 8.0, 12.0),
     ("augment_simclr_32", "SimCLR's two views, 32 px, one core: sample", 25.0, None),
     ("augment_pirl_32", "PIRL's view and patches, 32 px, one core: sample", 25.0, None),
@@ -111,7 +115,7 @@ class Runs:
         }
 
     def __call__(self, *wanted):
-        """{key: {"ms": median, "rss_mb": peak}} for keys (side, row, threads), those not yet known in turn."""
+        """[{"ms": median, "rss_mb": peak}] of keys (side, row, threads); what is not yet known is measured in turn."""
         new = [key for key in wanted if key not in self.done]
         calls = {key: {"ms": [], "rss_mb": 0} for key in new}
         for _ in range(self.options.rounds):
@@ -124,17 +128,13 @@ class Runs:
             self.done[key] = {"ms": statistics.median(calls[key]["ms"]), "rss_mb": calls[key]["rss_mb"]}
         return [self.done[key] for key in wanted]
 
-    def figures(self, row):
-        """The two numbers of a row of the table: PyTorch's (or one thread's) and nacre's."""
-        n = self.options.threads
+    def sides_of(self, row):
+        """The two measurements behind a row of the table: PyTorch's (or one thread's) and nacre's."""
+        n = 1 if row.startswith("augment") else self.options.threads
         if row == "threads":
-            one, all_threads = self(("nacre", "resnet18_w64", 1), ("nacre", "resnet18_w64", n))
-            return one["ms"], all_threads["ms"]
+            return self(("nacre", "resnet18_w64", 1), ("nacre", "resnet18_w64", n))
         theirs = "resnet18_w64" if row == "memory" else row
-        n = 1 if row.startswith("augment") else n
-        a, b = self(("torch", theirs, n), ("nacre", AGAINST.get(row, row), n))
-        unit = "rss_mb" if row == "memory" else "ms"
-        return a[unit], b[unit]
+        return self(("torch", theirs, n), ("nacre", AGAINST.get(row, row), n))
 
 
 def number(x):
@@ -170,8 +170,8 @@ def main():
         f"{output(python, HERE / 'torch_rows.py', '--versions')}; {output(program, 'versions', 0, 0, '.')}"
         f"{', commit ' + commit.stdout.strip() if commit.returncode == 0 else ''}.",
         "",
-        "| row | PyTorch ms | nacre ms | ratio | must / aim |",
-        "|---|---|---|---|---|",
+        "| row | PyTorch ms | nacre ms | ratio | must / aim | peak MB, both |",
+        "|---|---|---|---|---|---|",
     ]
     for line in lines:
         print(line, flush=True)
@@ -179,9 +179,12 @@ def main():
     for name, what, must, aim in ROWS:
         if name not in names:
             continue
-        a, b = runs.figures(name)
+        sides = runs.sides_of(name)
+        a, b = [side["rss_mb" if name == "memory" else "ms"] for side in sides]
+        peaks = " / ".join(number(side["rss_mb"]) for side in sides)
         verdict = "" if a / b >= must else " (short)"
-        lines.append(f"| {what} | {number(a)} | {number(b)} | {a / b:.2f}{verdict} | {must:g} / {aim or '-'} |")
+        cells = [what, number(a), number(b), f"{a / b:.2f}{verdict}", f"{must:g} / {aim or '-'}", peaks]
+        lines.append("| " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
     options.out.write_text("\n".join(lines) + "\n")
