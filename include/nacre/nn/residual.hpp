@@ -10,8 +10,16 @@
 
 #include <nacre/nn/batchnorm.hpp>
 #include <nacre/nn/conv2d.hpp>
+#include <nacre/ops/batchnorm_conv.hpp>
 
 namespace nacre::nn {
+
+// conv(relu(bn(x))); keeps x alone for the backward (ops/batchnorm_conv.hpp).
+template <class T>
+Var<T> relu_conv(const BatchNorm<T>& bn, const Conv2d<T>& conv, const Var<T>& x) {
+  return batch_norm_relu_conv2d(x, bn.weight(x), bn.bias(x), bn.running_mean, bn.running_var, conv.weight(x),
+                                conv.options, bn.options);
+}
 
 template <class T>
 struct Downsample {
@@ -51,8 +59,8 @@ struct Residual {
   }
 
   Var<T> operator()(const Var<T>& x) const {
-    Var<T> y = conv2(bn1.relu(conv1(x)));
-    if (bottleneck) y = conv3(bn2.relu(y));
+    Var<T> y = relu_conv(bn1, conv2, conv1(x));
+    if (bottleneck) y = relu_conv(bn2, conv3, y);
     return (bottleneck ? bn3 : bn2).relu(y, projected ? downsample(x) : x);
   }
 

@@ -43,6 +43,33 @@ struct AffineView {  // x scale + shift, as an operand
   NACRE_HD T operator()(i64 row, i64 col) const { return Affine{}(x(row, col), scale(row, col), shift(row, col)); }
 };
 
+// relu(x scale + shift)
+template <class T, class D>
+Tensor<T, D> affine_relu(const BatchNormMap<T, D>& norm, const Tensor<T, D>& x) {
+  Tensor<T, D> y(x.shape());
+  backend::map(D{}, AffineRelu{}, y.data(), x.shape().rows(), x.shape().cols(), Into::assign, dense(x),
+               backend::PerCol<T>{norm.scale.data()}, backend::PerCol<T>{norm.shift.data()});
+  return y;
+}
+
+// From g = dL/dy, which becomes the gradient before the relu: s1, s2 of BatchNormMap::grad. y: a view of the relu's
+// value, or of anything that is positive where it is.
+template <class T, class D, class Y>
+void relu_sums(const BatchNormMap<T, D>& norm, Tensor<T, D>& g, const Tensor<T, D>& x, const Y& y, Tensor<T, D>& s1,
+               Tensor<T, D>& s2) {
+  i64 rows = x.shape().rows(), cols = x.shape().cols();
+  s1 = Tensor<T, D>({cols});
+  s2 = Tensor<T, D>({cols});
+  backend::ReluGated<T, Y> gate{g.data(), cols, y};
+  backend::dot_cols(D{}, gate, x.data(), norm.mean.data(), rows, cols, s1.data(), s2.data());
+}
+template <class T, class D>
+void relu_sums(const BatchNormMap<T, D>& norm, Tensor<T, D>& g, const Tensor<T, D>& x, Tensor<T, D>& s1,
+               Tensor<T, D>& s2) {
+  AffineView<T> y{dense(x), {norm.scale.data()}, {norm.shift.data()}};
+  relu_sums(norm, g, x, y, s1, s2);
+}
+
 }  // namespace detail
 
 // known: the moments of x, where somebody has them already (training only).
@@ -51,30 +78,27 @@ Var<T, D> batch_norm_relu(const Var<T, D>& x, const Var<T, D>& weight, const Var
                           const State<T, D>& running_mean, const State<T, D>& running_var,
                           const Var<T, D>& residual = {}, BatchNormOptions o = {},
                           const Moments<T, D>* known = nullptr) {
-  using backend::map, backend::PerCol, backend::ReluGated;
+  using backend::map, backend::PerCol;
   bool adds = residual.node() != nullptr;
   check(!adds || residual.shape() == x.shape(), "batch_norm_relu", [&] {
     return "x is " + x.shape().str() + ", residual " + residual.shape().str() + "; need equal shapes";
   });
   detail::BatchNormMap<T, D> norm("batch_norm_relu", x, weight, bias, running_mean, running_var, o, known);
   i64 rows = x.shape().rows(), cols = x.shape().cols();
-  Tensor<T, D> y(x.shape());
-  PerCol<T> scale{norm.scale.data()}, shift{norm.shift.data()};
-  if (adds)
+  Tensor<T, D> y;
+  if (adds) {
+    y = Tensor<T, D>(x.shape());
     map(D{}, detail::AffineAddRelu{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()),
-        detail::dense(residual.value()), scale, shift);
-  else
-    map(D{}, detail::AffineRelu{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()), scale, shift);
+        detail::dense(residual.value()), PerCol<T>{norm.scale.data()}, PerCol<T>{norm.shift.data()});
+  } else {
+    y = detail::affine_relu(norm, x.value());
+  }
   auto backward = [=, nx = x.node(), nw = weight.node(), nb = bias.node(), nr = residual.node(), vx = x.value(),
                    vy = adds ? y : Tensor<T, D>()](Tensor<T, D> g) {
     if (!g.unique()) g = g.clone();  // somebody else reads it
-    Tensor<T, D> s1({cols}), s2({cols});
-    auto sums = [&](auto view) {
-      ReluGated<T, decltype(view)> gate{g.data(), cols, view};
-      backend::dot_cols(D{}, gate, vx.data(), norm.mean.data(), rows, cols, s1.data(), s2.data());
-    };
-    if (adds) sums(detail::dense(vy));
-    else sums(detail::AffineView<T>{detail::dense(vx), scale, shift});
+    Tensor<T, D> s1, s2;
+    if (adds) detail::relu_sums(norm, g, vx, detail::dense(vy), s1, s2);
+    else detail::relu_sums(norm, g, vx, s1, s2);
     if (adds)
       if (auto d = gradient_over(g, nr); d && d.data() != g.data())
         map(D{}, backend::Identity{}, d.data(), rows, cols, d.into, detail::dense(g));
