@@ -1,6 +1,6 @@
-// Training steps: forward, backward and SGD, in samples per second of the wall clock.
+// Training steps: forward, backward and SGD, in samples per second of the wall clock, and what the pool held at most.
 //
-//   resnet/WIDTH/THREADS   ResNet-18, 3x3 stem, 128 pictures of 32 px
+//   resnet/WIDTH/THREADS/BATCH   ResNet-18, 3x3 stem, pictures of 32 px
 //   pirl/WIDTH/THREADS/SHARED   128 pictures, 50,000 memory rows, 4,096 negatives per sample or shared by the batch
 #include <nacre/methods/pirl.hpp>
 #include <nacre/ops/reduce.hpp>
@@ -19,8 +19,15 @@ Tensor<float> noise(const Shape& shape, u64 seed) {
   return t;
 }
 
+void report(benchmark::State& state, i64 batch) {
+  state.counters["samples/s"] =
+      benchmark::Counter(static_cast<double>(batch * state.iterations()), benchmark::Counter::kIsRate);
+  state.counters["MB"] = static_cast<double>(pool::stats().bytes_peak) / (1 << 20);
+}
+
 void resnet(benchmark::State& state) {
-  i64 width = state.range(0), batch = 128;
+  pool::reset_peak();
+  i64 width = state.range(0), batch = state.range(2);
   set_threads(static_cast<int>(state.range(1)));
   models::ResNet<float> net({.depth = 18, .width = width, .stem = models::Stem::cifar}, Key{1});
   optim::Sgd<float> sgd(net, {.weight_decay = 1e-4});
@@ -30,12 +37,15 @@ void resnet(benchmark::State& state) {
     backward(mean(net(constant(tape, x))));
     sgd.step(0.01);
   }
-  state.counters["samples/s"] =
-      benchmark::Counter(static_cast<double>(batch * state.iterations()), benchmark::Counter::kIsRate);
+  report(state, batch);
 }
-BENCHMARK(resnet)->Args({16, 1})->Args({16, 2})->Args({64, 1})->Args({64, 2})->UseRealTime()->Unit(benchmark::kMillisecond);
+BENCHMARK(resnet)
+    ->ArgsProduct({{16, 64}, {1, 2}, {32, 64, 128, 256, 512}})
+    ->UseRealTime()
+    ->Unit(benchmark::kMillisecond);
 
 void pirl(benchmark::State& state) {
+  pool::reset_peak();
   i64 width = state.range(0), batch = 128;
   set_threads(static_cast<int>(state.range(1)));
   methods::PirlOptions o;
@@ -55,8 +65,7 @@ void pirl(benchmark::State& state) {
     sgd.step(0.01);
     method.after_step(b);
   }
-  state.counters["samples/s"] =
-      benchmark::Counter(static_cast<double>(batch * state.iterations()), benchmark::Counter::kIsRate);
+  report(state, batch);
 }
 BENCHMARK(pirl)->Args({16, 1, 0})->Args({16, 2, 0})->Args({16, 2, 1})->UseRealTime()->Unit(benchmark::kMillisecond);
 
