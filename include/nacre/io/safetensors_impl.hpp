@@ -38,8 +38,8 @@ inline bool bytes_of(const std::vector<u64>& extents, DType dtype, u64& bytes) {
 }
 
 // The header as our writer spells it, padded with spaces to whole 8 bytes; tensors in the order of the data.
-template <class Next>  // next() returns the infos one by one, nullptr at the end
-std::string header_text(const Metadata& metadata, const std::string& crc, Next next) {
+inline std::string header_text(const Metadata& metadata, const std::string& crc,
+                               const std::vector<const TensorInfo*>& tensors) {
   json::Writer w;
   w.object().key("__metadata__").object();
   bool pending = true;
@@ -53,7 +53,7 @@ std::string header_text(const Metadata& metadata, const std::string& crc, Next n
   }
   write_crc();
   w.end();
-  while (const TensorInfo* t = next()) {
+  for (const TensorInfo* t : tensors) {
     w.key(t->name).object().key("dtype").value(name_of(t->dtype)).key("shape").array();
     for (i64 e : t->shape) w.value(e);
     w.end().key("data_offsets").array().value(t->begin).value(t->end).end().end();
@@ -210,9 +210,9 @@ NACRE_INLINE std::vector<u32> SafeTensors::data_order() const {
 }
 
 NACRE_INLINE void SafeTensors::verify_checksum(const std::vector<u32>& order, const std::string& expected) const {
-  std::size_t i = 0;
-  std::string text = detail::header_text(
-      metadata_, detail::crc_zero, [&] { return i < order.size() ? &tensors_[order[i++]] : nullptr; });
+  std::vector<const TensorInfo*> infos;
+  for (u32 i : order) infos.push_back(&tensors_[i]);
+  std::string text = detail::header_text(metadata_, detail::crc_zero, infos);
   u32 crc = crc32(0, text.data(), text.size());
   text.resize(std::size_t{1} << 18);
   for (u64 at = data_begin_; at < source_.size(); at += text.size()) {
@@ -293,26 +293,24 @@ NACRE_INLINE void SafeTensorsWriter::metadata(std::string key, std::string value
 
 NACRE_INLINE std::vector<SafeTensorsWriter::Item> SafeTensorsWriter::sorted() const {
   std::vector<Item> items;
-  for (const auto& [name, item] : items_) items.push_back(item);
-  std::stable_sort(items.begin(), items.end(),
-                   [](const Item& a, const Item& b) { return a.info.dtype > b.info.dtype; });
   u64 at = 0;
-  for (Item& item : items) {
-    item.info.begin = at;
-    item.info.end = at += static_cast<u64>(item.info.shape.size()) * size_of(item.info.dtype);
-  }
+  for (int type = dtype_count - 1; type >= 0; --type)
+    for (const auto& [name, item] : items_) {
+      if (item.info.dtype != static_cast<DType>(type)) continue;
+      items.push_back(item);
+      items.back().info.begin = at;
+      items.back().info.end = at += item.info.end;
+    }
   return items;
 }
 
 NACRE_INLINE std::string SafeTensorsWriter::head(const std::vector<Item>& items) const {
-  auto text = [&](const std::string& crc) {
-    std::size_t i = 0;
-    return detail::header_text(metadata_, crc, [&] { return i < items.size() ? &items[i++].info : nullptr; });
-  };
-  std::string header = text(detail::crc_zero);
+  std::vector<const TensorInfo*> infos;
+  for (const Item& item : items) infos.push_back(&item.info);
+  std::string header = detail::header_text(metadata_, detail::crc_zero, infos);
   u32 crc = crc32(0, header.data(), header.size());
   for (const Item& item : items) crc = crc32(crc, item.data, item.bytes());
-  header = text(detail::hex8(crc));
+  header = detail::header_text(metadata_, detail::hex8(crc), infos);
   u64 size = header.size();
   return std::string(reinterpret_cast<const char*>(&size), 8) + header;
 }

@@ -28,12 +28,14 @@ class Store {
 
   template <class M>
   explicit Store(M& module) {
+    std::vector<Slot> plain;  // not decayed
     nn::for_each_parameter(module, [&](const std::string& name, Parameter<T>& p) {
-      bool twice = std::any_of(slots_.begin(), slots_.end(), [&](const Slot& s) { return s.node == p.node(); });
-      if (!p.empty() && !twice) slots_.push_back({name, p.node(), 0, p.value().size(), p.decay()});
+      std::vector<Slot>& slots = p.decay() ? slots_ : plain;
+      bool twice = std::any_of(slots.begin(), slots.end(), [&](const Slot& s) { return s.node == p.node(); });
+      if (!p.empty() && !twice) slots.push_back({name, p.node(), 0, p.value().size(), p.decay()});
     });
+    for (Slot& s : plain) slots_.push_back(std::move(s));
     check(!slots_.empty(), "optimizer", [] { return std::string("the module has no parameters"); });
-    std::stable_partition(slots_.begin(), slots_.end(), [](const Slot& s) { return s.decay; });
     i64 total = 0;
     for (Slot& s : slots_) {
       s.offset = total;
