@@ -91,8 +91,11 @@ struct Guard {
 }  // namespace
 
 TEST_CASE("in double, all three passes are the convolution to rounding") {
+  Guard guard;
   for (const Window2d& win : windows)
-    for (Into into : {Into::assign, Into::add}) {
+    for (auto [into, isa] : {std::pair{Into::assign, Isa::avx512}, {Into::add, Isa::avx512}, {Into::assign, Isa::avx2},
+                             {Into::assign, Isa::baseline}}) {
+      backend::set_isa(isa);
       CAPTURE(win.c);
       CAPTURE(int(into));
       REQUIRE(backend::detail::winograd_fits(win));
