@@ -2,9 +2,9 @@
 //
 //   x [N, H, W, C], kernel [O, KH, KW, C / groups], y [N, OH, OW, O]
 //
-// The plain ops keep x for batch norm and relu's value for the convolution: two tensors of one size. Here backward makes
-// relu's value again, one affine map of x, when the gradient of the kernel needs it; so the inner layers of a network
-// take half the memory. The same bits as `batch_norm_relu_conv2d_reference`, the ops it stands for.
+// The plain ops keep x for batch norm and relu's value for the convolution: two tensors of one size. Here backward
+// makes relu's value again, one affine map of x, when the gradient of the kernel needs it; so the inner layers of a
+// network take half the memory. The same bits as `batch_norm_relu_conv2d_reference`, the ops it stands for.
 // Chen et al., "Training deep nets with sublinear memory cost", 2016. Throws nacre::Error.
 // Tested in tests/ops/batchnorm_conv.cpp.
 #pragma once
