@@ -156,55 +156,63 @@ std::vector<std::string> try_each(std::size_t n, const F& f) {
 inline Images read_pictures(const std::vector<PictureFile>& files, bool labelled, const std::string& name,
                             const std::vector<std::string>& classes, i64 budget) {
   std::vector<Shape> sizes(files.size());  // [H, W]
-  std::vector<Tensor<u8>> pictures(files.size());
   auto errors = try_each(files.size(), [&](std::size_t k) { sizes[k] = image_extent(files[k].path); });
+  std::vector<i64> place(files.size());  // of its pixels
   i64 bytes = 0;
-  for (std::size_t k = 0; k < files.size(); ++k)
+  for (std::size_t k = 0; k < files.size(); ++k) {
+    place[k] = bytes;
     if (errors[k].empty()) bytes += 3 * sizes[k].size();
+  }
   bool in_files = bytes > budget;
+  Tensor<u8> pixels({in_files ? 0 : bytes});
   if (!in_files)
-    errors = try_each(files.size(), [&](std::size_t k) { pictures[k] = to_rgb(read_image(files[k].path)); });
+    errors = try_each(files.size(), [&](std::size_t k) {
+      if (!errors[k].empty()) throw DataError(errors[k]);
+      Tensor<u8> p = to_rgb(read_image(files[k].path));
+      check<DataError>(p.shape() == Shape{sizes[k][0], sizes[k][1], 3}, "open",
+                       [&] { return files[k].path + " changed while it was read"; });
+      std::memcpy(pixels.data() + place[k], p.data(), static_cast<std::size_t>(p.size()));
+    });
 
   Images images;
   images.channels = 3;
   images.classes = classes;
   images.name = name;
-  i64 good = 0;
-  bytes = 0;
+  std::vector<i64> labels;
+  i64 at = 0;
   bool same = !in_files;
-  const Shape* first = nullptr;
   for (std::size_t k = 0; k < files.size(); ++k) {
     if (!errors[k].empty()) {
       images.skipped.push_back(errors[k]);
       continue;
     }
-    if (!first) first = &sizes[k];
-    same = same && sizes[k] == *first;
-    bytes += 3 * sizes[k].size();
-    ++good;
+    i64 size = 3 * sizes[k].size();
+    if (in_files) {
+      size = static_cast<i64>(io::Source::open(files[k].path).size());
+      images.files.push_back(files[k].path);
+    } else if (place[k] != at) {  // closes the gap that a broken file left
+      std::memmove(pixels.data() + at, pixels.data() + place[k], static_cast<std::size_t>(size));
+    }
+    images.extents.push_back({in_files ? size : at, sizes[k][0], sizes[k][1]});
+    const Extent &first = images.extents.front(), &last = images.extents.back();
+    same = same && first.height == last.height && first.width == last.width;
+    labels.push_back(files[k].label);
+    at += in_files ? 0 : size;
   }
-  i64 n = static_cast<i64>(files.size()), bad = n - good;
+  i64 n = static_cast<i64>(files.size()), good = static_cast<i64>(labels.size()), bad = n - good;
   check<DataError>(good > 0 && bad * 100 <= n, "open", [&] {
     return std::to_string(bad) + " of the " + std::to_string(n) + " pictures of '" + name +
            "' cannot be read, more than 1 %; repair or remove them. The first: " + images.skipped.front();
   });
-  if (!in_files) images.pixels = same ? Tensor<u8>({good, (*first)[0], (*first)[1], 3}) : Tensor<u8>({bytes});
   if (in_files) images.decode = [](const std::string& file, i64 shrink) { return to_rgb(read_image(file, shrink)); };
-  if (labelled) images.labels = Tensor<i64>({good});
-  i64 at = 0, row = 0;
-  for (std::size_t k = 0; k < files.size(); ++k) {
-    if (!errors[k].empty()) continue;
-    if (labelled) images.labels[row++] = files[k].label;
-    i64 size = in_files ? static_cast<i64>(io::Source::open(files[k].path).size()) : pictures[k].size();
-    if (!same) images.extents.push_back({in_files ? size : at, sizes[k][0], sizes[k][1]});
-    if (in_files) {
-      images.files.push_back(files[k].path);
-      continue;
-    }
-    Tensor<u8> p = std::move(pictures[k]);
-    pictures[k] = {};
-    std::memcpy(images.pixels.data() + at, p.data(), static_cast<std::size_t>(size));
-    at += size;
+  else images.pixels = pixels.rows(0, at);
+  if (same) {
+    images.pixels = images.pixels.reshape({good, images.extents[0].height, images.extents[0].width, 3});
+    images.extents.clear();
+  }
+  if (labelled) {
+    images.labels = Tensor<i64>({good});
+    std::copy(labels.begin(), labels.end(), images.labels.data());
   }
   seal(images);
   return images;
