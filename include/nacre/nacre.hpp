@@ -18,6 +18,8 @@
 #include <nacre/io/npy.hpp>
 #include <nacre/io/safetensors.hpp>
 #include <nacre/io/sha256.hpp>
+#include <nacre/losses/gathered_nce.hpp>
+#include <nacre/losses/info_nce.hpp>
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>

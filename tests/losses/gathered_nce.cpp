@@ -43,7 +43,8 @@ struct Problem {
 
   template <class T>
   Var<T> fused(const std::vector<Var<T>>& z) const {
-    auto term = losses::gathered_nce(z, converted<T>(bank), own, negatives, o);
+    auto options = o;
+    auto term = losses::gathered_nce(z, converted<T>(bank), own, negatives, options);
     return z.size() == 1 ? term[0] : term[0] * 0.3 + term[1] * 0.7;
   }
   template <class T>
@@ -84,7 +85,7 @@ TEST_CASE("one walk over the rows gives value and gradients of the composition")
         auto check = [&](auto zero, double tolerance) {
           using T = decltype(zero);
           auto fast = value_and_gradients<T>([&](const auto& v) { return p.fused(v); }, heads);
-          auto plain = value_and_gradients<T>([&](const auto& v) { return p.reference(v); }, heads);
+          auto plain = value_and_gradients<double>([&](const auto& v) { return p.reference(v); }, heads);
           for (std::size_t i = 0; i < fast.size(); ++i) CHECK(difference(fast[i], plain[i]) < tolerance);
         };
         check(double{}, 1e-12);
@@ -98,7 +99,9 @@ TEST_CASE("Z is that of the scores") {
   Var<double> v(z);
   auto positive = row_dot(v, gather_rows(Var<double>(p.bank), p.own)).value();
   double expected = losses::nce_z(positive, gathered_dot(v, p.bank, p.negatives).value(), 0.07, 50);
-  CHECK(losses::gathered_nce_z(z, p.bank, p.own, p.negatives, 0.07) == doctest::Approx(expected).epsilon(1e-13));
+  losses::NceOptions o{.form = NceForm::nce_constant, .temperature = 0.07, .bank_rows = 50};
+  losses::gathered_nce<double>({v, Var<double>(unit_rows<double>({4, 16}, 2))}, p.bank, p.own, p.negatives, o);
+  CHECK(o.z == doctest::Approx(expected).epsilon(1e-13));
 }
 
 TEST_CASE("neither the threads, the instruction set, the other head nor the rest of the batch change a bit") {
@@ -150,7 +153,8 @@ TEST_CASE("a score that is no number reaches the loss, and bad calls are refused
   for (NceForm form : forms) {
     auto bad = z.clone();
     bad[2] = std::nanf("");
-    CHECK(std::isnan(losses::gathered_nce<float>({Var<float>(bad)}, bank, p.own, p.negatives, options(form, 9))[0].item()));
+    losses::NceOptions o = options(form, 9);
+    CHECK(std::isnan(losses::gathered_nce<float>({Var<float>(bad)}, bank, p.own, p.negatives, o)[0].item()));
   }
   auto call = [&](std::vector<Var<float>> heads, const Tensor<i64>& own, const Tensor<i64>& negatives,
                   losses::NceOptions o) { losses::gathered_nce(heads, bank, own, negatives, o); };

@@ -83,7 +83,7 @@ TEST_CASE("blocks that are forgotten give value and gradient of the whole matrix
       auto check = [&](auto zero, double tolerance) {
         using T = decltype(zero);
         auto fast = value_and_gradients<T>([&](const auto& v) { return losses::nt_xent(v[0], temperature); }, z);
-        auto plain = value_and_gradients<T>([&](const auto& v) { return reference(v[0], temperature); }, z);
+        auto plain = value_and_gradients<double>([&](const auto& v) { return reference(v[0], temperature); }, z);
         for (std::size_t i = 0; i < fast.size(); ++i) CHECK(difference(fast[i], plain[i]) < tolerance);
       };
       check(double{}, 1e-12 * std::max(1.0, 0.1 / temperature));

@@ -13,17 +13,17 @@
 #include <nacre/losses/nce_pass.hpp>
 #include <nacre/ops/similarity.hpp>
 
-#include <vector>
-
 namespace nacre::losses {
 
 namespace detail {
 
-// One pass of `heads` samples z over k rows; pass[h] makes the weights of sum[h].
-template <int heads, class T, class Pass>
-[[gnu::always_inline]] inline void gathered_pass(const T* const* z, const T* bank, const i64* index, i64 k, i64 dim,
-                                                 T inv_temperature, Pass* const* pass, T* const* sum) {
+// One pass of `heads` samples z over k rows.
+template <int heads, class T>
+[[gnu::always_inline]] inline void gathered_pass(NcePass pass, const T* const* z, const T* bank, const i64* index,
+                                                 i64 k, i64 dim, T inv_temperature, NceSample<T>* sample) {
   constexpr int block = backend::detail::row_block;
+  T* sum[heads];
+  for (int h = 0; h < heads; ++h) sum[h] = sample[h].sum[pass];
   for (i64 begin = 0; begin < k; begin += block) {
     const T* row[2 * block];
     alignas(64) T s[heads][block];
@@ -31,20 +31,13 @@ template <int heads, class T, class Pass>
     backend::detail::dot_block<heads>(z, row, dim, s);
     for (int h = 0; h < heads; ++h) {
       for (int j = 0; j < block; ++j) s[h][j] = j < n ? s[h][j] * inv_temperature : -scalar::infinity<T>;
-      T factor = (*pass[h])(s[h], block);
+      T factor = sample[h].weigh(pass, s[h], block);
       if (factor != 1)
         for (i64 d = 0; d < dim; ++d) sum[h][d] *= factor;
     }
     backend::detail::add_block<heads>(s, row, dim, sum);
   }
 }
-
-template <class T>
-struct NceTerms {
-  Tensor<T> positive, level, term;  // s+, M and the term [B]
-  Tensor<T> slope;                  // [B, D]
-  NceTerms(i64 batch, i64 dim) : positive({batch}), level({batch}), term({batch}), slope({batch, dim}) {}
-};
 
 template <int heads, class T>
 void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>& own, const Tensor<i64>& negatives,
@@ -55,39 +48,33 @@ void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>&
   parallel_for(batch, 1, [&](i64 b, i64) {
     Tensor<T> sums = Tensor<T>::zeros({heads, 2, dim});
     NceSample<T> sample[heads];
-    backend::simd::run([&] {
-      const T *rows = bank.data(), *positive = rows + own[b] * dim, *query[heads];
-      const i64* index = negatives.data() + b * k;
-      SoftmaxPass<T>* softmax[heads];
-      SigmoidPass<T>* sigmoid[heads];
-      T *p[heads], *r[heads];
-      for (int h = 0; h < heads; ++h) {
-        query[h] = z[h] + b * dim;
-        softmax[h] = &sample[h].softmax;
-        sigmoid[h] = &sample[h].sigmoid;
-        p[h] = sample[h].p = sums.data() + 2 * h * dim;
-        r[h] = sample[h].r = p[h] + dim;
-        sample[h].positive = 0;
-        for (i64 d = 0; d < dim; ++d) sample[h].positive += query[h][d] * positive[d];
-        sample[h].positive *= inv;
-      }
-      if (o.form != NceForm::nce_constant) gathered_pass<heads>(query, rows, index, k, dim, inv, softmax, p);
-      for (int h = 0; h < heads; ++h) sample[h].start_sigmoid(out[h].level[b] = sample[h].level(o, constant));
-      if (o.form != NceForm::info_nce) gathered_pass<heads>(query, rows, index, k, dim, inv, sigmoid, r);
-    });
+    const T *positive = bank.data() + own[b] * dim, *query[heads];
+    for (int h = 0; h < heads; ++h) {
+      query[h] = z[h] + b * dim;
+      sample[h].dot_positive(query[h], positive, dim, inv);
+      for (int pass = 0; pass < 2; ++pass) sample[h].sum[pass] = sums.data() + (2 * h + pass) * dim;
+    }
+    for (NcePass pass : {softmax_pass, sigmoid_pass}) {
+      for (auto& s : sample) s.start(pass, o, constant);
+      if (!needs(o.form, pass)) continue;
+      backend::simd::blocks([&] {
+        gathered_pass<heads>(pass, query, bank.data(), negatives.data() + b * k, k, dim, inv, sample);
+      });
+    }
     for (int h = 0; h < heads; ++h) {
       out[h].positive[b] = sample[h].positive;
-      out[h].term[b] =
-          sample[h].finish(o, constant, bank.data() + own[b] * dim, out[h].slope.data() + b * dim, dim);
+      out[h].level[b] = sample[h].level(o, constant);
+      out[h].term[b] = sample[h].finish(o, constant, positive, out[h].slope.data() + b * dim, dim);
     }
   });
 }
 
 }  // namespace detail
 
+// With nce_constant and o.z <= 0, o.z becomes Z of the first head's scores.
 template <class T>
 std::vector<Var<T>> gathered_nce(const std::vector<Var<T>>& heads, const Tensor<T>& bank, const Tensor<i64>& own,
-                                 const Tensor<i64>& negatives, const NceOptions& o) {
+                                 const Tensor<i64>& negatives, NceOptions& o) {
   const char* op = "gathered_nce";
   check(heads.size() == 1 || heads.size() == 2, op,
         [&] { return "takes one or two heads, got " + std::to_string(heads.size()); });
@@ -102,33 +89,23 @@ std::vector<Var<T>> gathered_nce(const std::vector<Var<T>>& heads, const Tensor<
           });
   nacre::detail::check_rows(op, "own", own, bank);
   nacre::detail::check_rows(op, "negatives", negatives, bank);
-  detail::check_options(o);
-  std::vector<detail::NceTerms<T>> terms(heads.size(), detail::NceTerms<T>(0, 0));
+  std::vector<detail::NceTerms<T>> terms;
   const T* z[2] = {};
   for (std::size_t h = 0; h < heads.size(); ++h) {
-    terms[h] = detail::NceTerms<T>(batch, dim);
+    terms.emplace_back(batch, dim);
     z[h] = heads[h].value().data();
   }
+  if (o.form == NceForm::nce_constant && o.z <= 0) {
+    detail::gathered_terms<1>(z, bank, own, negatives, {.temperature = o.temperature}, terms.data());
+    o.z = detail::z_of(terms[0], negatives.dim(1), bank.dim(0));
+  }
+  detail::check_options(o);
   if (heads.size() == 1) detail::gathered_terms<1>(z, bank, own, negatives, o, terms.data());
   else detail::gathered_terms<2>(z, bank, own, negatives, o, terms.data());
   std::vector<Var<T>> means;
   for (std::size_t h = 0; h < heads.size(); ++h)
-    means.push_back(detail::nce_mean(op, heads[h], terms[h].term, terms[h].slope));
+    means.push_back(detail::nce_mean(op, heads[h], terms[h]));
   return means;
-}
-
-// nce_z of one head's scores.
-template <class T>
-double gathered_nce_z(const Tensor<T>& head, const Tensor<T>& bank, const Tensor<i64>& own,
-                      const Tensor<i64>& negatives, double temperature) {
-  i64 batch = negatives.dim(0);
-  detail::NceTerms<T> terms(batch, bank.dim(1));
-  const T* z = head.data();
-  detail::gathered_terms<1>(&z, bank, own, negatives, {.temperature = temperature}, &terms);
-  double sum = 0;
-  for (i64 b = 0; b < batch; ++b)
-    sum += std::exp(static_cast<double>(terms.positive[b])) + std::exp(static_cast<double>(terms.level[b]));
-  return static_cast<double>(bank.dim(0)) * sum / static_cast<double>(batch + negatives.size());
 }
 
 }  // namespace nacre::losses

@@ -11,9 +11,7 @@
 #pragma once
 
 #include <nacre/losses/gathered_nce.hpp>
-#include <nacre/ops/matmul.hpp>
-#include <nacre/ops/shape.hpp>
-#include <nacre/ops/similarity.hpp>
+#include <nacre/losses/info_nce.hpp>
 
 namespace nacre::losses {
 
@@ -48,19 +46,9 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
   std::vector<Var<T>> heads{image};
   if (o.lambda > 0) heads.insert(heads.begin(), patches);
   NceOptions form{.form = o.form, .temperature = o.temperature, .z = z, .bank_rows = bank.dim(0)};
-  bool shared = negatives.rank() == 1, first = o.form == NceForm::nce_constant && z <= 0;
-  std::vector<Var<T>> terms;
-  if (shared) {
-    Var<T> rows(bank), own = gather_rows(rows, index), others = gather_rows(rows, negatives);
-    for (const Var<T>& v : heads) {
-      Var<T> positive = row_dot(v, own), negative = matmul(v, others, {.transpose_b = true});
-      if (first && terms.empty()) form.z = nce_z(positive.value(), negative.value(), o.temperature, bank.dim(0));
-      terms.push_back(o.exclude_self ? nce(positive, negative, form, negatives, index) : nce(positive, negative, form));
-    }
-  } else {
-    if (first) form.z = gathered_nce_z(heads[0].value(), bank, index, negatives, o.temperature);
-    terms = gathered_nce(heads, bank, index, negatives, form);
-  }
+  std::vector<Var<T>> terms = negatives.rank() == 1
+                                  ? shared_nce(heads, bank, index, negatives, !o.exclude_self, form)
+                                  : gathered_nce(heads, bank, index, negatives, form);
   PirlTerms<T> t;
   if (o.lambda > 0) t.patches = terms[0];
   t.image = terms.back();
