@@ -1,6 +1,7 @@
 // core/pool.hpp
 #include "../helpers.hpp"
 
+#include <algorithm>
 #include <thread>
 
 using namespace nacre;
@@ -43,6 +44,22 @@ TEST_CASE("work that repeats its sizes asks the system for nothing") {
   u64 calls = pool::stats().system_allocations;
   for (int i = 0; i < 10; ++i) step();
   CHECK(pool::stats().system_allocations == calls);
+}
+
+TEST_CASE("freed neighbours become one run again, in whatever order they are freed") {
+  constexpr std::size_t quarter = std::size_t{8} << 20, whole = 4 * quarter;
+  pool::release(pool::allocate(whole), whole);  // from now on there is a run of this size
+  u64 reserved = pool::stats().bytes_reserved;
+  int order[] = {0, 1, 2, 3};
+  do {
+    void* part[4];
+    for (void*& p : part) p = pool::allocate(quarter);
+    for (int i : order) pool::release(part[i], quarter);
+    void* p = pool::allocate(whole);
+    std::memset(p, 1, whole);
+    pool::release(p, whole);
+  } while (std::next_permutation(order, order + 4));
+  CHECK(pool::stats().bytes_reserved == reserved);
 }
 
 TEST_CASE("the peak is the most that was in use since it was reset") {

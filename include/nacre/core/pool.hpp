@@ -1,8 +1,10 @@
-// A caching memory pool: memory is taken from the system in large chunks and never given back before exit.
+// A caching memory pool: pages are taken from the system 32 MB at a time and never given back before exit.
 //
-// Sizes are rounded up to classes 1/8 of a power of two apart; a freed block waits in the list of its class.
-// Chunks are 32 MB or more, aligned to huge pages, and touched once, so that a training step that repeats
-// the sizes of the step before makes no system call and no page fault (tested in tests/train/steady.cpp).
+// Blocks above 1 MB are runs of pages: the smallest free run that fits is cut, and a freed one joins its neighbours, so
+// that the memory of a step's small tensors serves its large ones. Smaller blocks come in classes 1/8 of a power of two
+// apart; a freed one waits in the list of its class. All pages lie in one range of addresses, on huge pages where the
+// system has them, and are touched once: a training step that repeats the sizes of the step before makes no system
+// call and no page fault (tested in tests/train/steady.cpp).
 // A fresh 4 KiB page costs 2 to 3 us on a virtual machine: this is a quarter of a step elsewhere.
 //
 // `Buffer` is a counted reference to one block: 64 bytes of header, then 64-byte aligned data.
@@ -18,10 +20,10 @@
 namespace nacre {
 
 struct PoolStats {
-  u64 bytes_in_use = 0;         // handed out now, rounded to classes
+  u64 bytes_in_use = 0;         // handed out now, rounded to classes and pages
   u64 bytes_peak = 0;           // highest value of bytes_in_use
   u64 bytes_reserved = 0;       // taken from the system
-  u64 system_allocations = 0;   // calls to mmap
+  u64 system_allocations = 0;   // how often they were taken
 };
 
 namespace pool {

@@ -4,34 +4,41 @@
 #include <nacre/core/pool.hpp>
 
 #include <bit>
-#include <cstring>
+#include <cstdint>
+#include <iterator>
+#include <map>
 #include <mutex>
 #include <new>
+#include <utility>
 
 #include <sys/mman.h>
 
 namespace nacre::pool::detail {
 
-inline constexpr std::size_t page = 4096, huge_page = std::size_t{2} << 20, chunk_bytes = std::size_t{32} << 20;
+inline constexpr std::size_t page = 4096, huge_page = std::size_t{2} << 20, growth = std::size_t{32} << 20;
+inline constexpr std::size_t small = std::size_t{1} << 20;  // the largest block that comes from a list
 
-// Classes 64, 128, ... 512, then eight steps to each doubling; each 64 larger, so that a header before a power of two
-// does not cost an eighth.
+// Classes 64, 128, ... 512, then eight steps to each doubling.
 inline int size_class(std::size_t bytes) {
-  if (bytes <= 64) return 0;
-  bytes -= 64;
-  if (bytes <= 512) return static_cast<int>((bytes - 1) / 64) + 1;
+  if (bytes <= 512) return bytes == 0 ? 0 : static_cast<int>((bytes - 1) / 64);
   int log2 = std::bit_width(bytes - 1) - 1;  // bytes in (2^log2, 2^(log2+1)]
-  return 8 * (log2 - 8) + static_cast<int>((bytes - 1) >> (log2 - 3)) - 7;
+  return 8 * (log2 - 8) + static_cast<int>((bytes - 1) >> (log2 - 3)) - 8;
 }
 inline std::size_t class_bytes(int c) {
-  if (c < 9) return static_cast<std::size_t>(c + 1) * 64;
-  return (static_cast<std::size_t>((c - 1) % 8 + 9) << ((c - 1) / 8 + 5)) + 64;
+  if (c < 8) return static_cast<std::size_t>(c + 1) * 64;
+  return static_cast<std::size_t>(c % 8 + 9) << (c / 8 + 5);
+}
+inline std::size_t round_up(std::size_t bytes, std::size_t unit) { return (bytes + unit - 1) / unit * unit; }
+inline std::size_t block_bytes(std::size_t bytes) {
+  return bytes <= small ? class_bytes(size_class(bytes)) : round_up(bytes, page);
 }
 
 struct State {
   std::mutex lock;
-  void* free_list[512] = {};  // newest block of each class; a free block begins with the address of the next
-  char* cursor = nullptr;  // what is left of the newest chunk
+  void* free_list[128] = {};               // newest small block of each class; it begins with the address of the next
+  std::map<char*, std::size_t> free_runs;  // of pages, no two of them adjacent
+  char *end = nullptr, *limit = nullptr;   // pages are in use up to `end`, addresses are reserved up to `limit`
+  char* cursor = nullptr;                  // what is left of the newest run for small blocks
   std::size_t left = 0;
   PoolStats stats;
 };
@@ -40,17 +47,71 @@ inline State& state() {
   return *s;
 }
 
-inline char* system_chunk(State& s, std::size_t bytes) {
-  std::size_t padded = bytes + huge_page;
-  void* p = mmap(nullptr, padded, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-  if (p == MAP_FAILED) throw std::bad_alloc();
-  auto start = (reinterpret_cast<std::uintptr_t>(p) + huge_page - 1) / huge_page * huge_page;
-  char* chunk = reinterpret_cast<char*>(start);
-  madvise(chunk, bytes, MADV_HUGEPAGE);
-  for (std::size_t i = 0; i < bytes; i += page) chunk[i] = 0;
+// Addresses cost nothing until they are touched; where fewer may be had, fewer are asked for.
+inline void reserve(State& s, std::size_t least) {
+  for (std::size_t bytes = std::size_t{1} << 40;; bytes /= 2) {
+    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    if (p == MAP_FAILED) {
+      if (bytes / 2 < least + huge_page) throw std::bad_alloc();
+      continue;
+    }
+    auto start = round_up(reinterpret_cast<std::uintptr_t>(p), huge_page);
+    s.limit = static_cast<char*>(p) + bytes;
+    s.end = reinterpret_cast<char*>(start);
+    return;
+  }
+}
+
+inline void release_run(State& s, char* run, std::size_t bytes) {
+  auto next = s.free_runs.lower_bound(run);
+  if (next != s.free_runs.end() && run + bytes == next->first) {
+    bytes += next->second;
+    next = s.free_runs.erase(next);
+  }
+  if (next != s.free_runs.begin()) {
+    auto before = std::prev(next);
+    if (before->first + before->second == run) {
+      before->second += bytes;
+      return;
+    }
+  }
+  s.free_runs.emplace(run, bytes);
+}
+
+// Touches new pages behind those in use, so that a run of `bytes` is free at the end.
+inline void grow(State& s, std::size_t bytes) {
+  if (static_cast<std::size_t>(s.limit - s.end) < bytes + growth) reserve(s, bytes + growth);
+  std::size_t there = 0;
+  if (auto last = s.free_runs.lower_bound(s.end); last != s.free_runs.begin()) {
+    --last;
+    if (last->first + last->second == s.end) there = last->second;
+  }
+  std::size_t more = round_up(bytes - there, growth);
+  madvise(s.end, more, MADV_HUGEPAGE);
+  for (std::size_t i = 0; i < more; i += page) s.end[i] = 0;
   ++s.stats.system_allocations;
-  s.stats.bytes_reserved += bytes;
-  return chunk;
+  s.stats.bytes_reserved += more;
+  char* run = std::exchange(s.end, s.end + more);
+  release_run(s, run, more);
+}
+
+// The smallest free run that is large enough.
+inline char* allocate_run(State& s, std::size_t bytes) {
+  auto find = [&] {
+    auto best = s.free_runs.end();
+    for (auto i = s.free_runs.begin(); i != s.free_runs.end(); ++i)
+      if (i->second >= bytes && (best == s.free_runs.end() || i->second < best->second)) best = i;
+    return best;
+  };
+  auto run = find();
+  if (run == s.free_runs.end()) {
+    grow(s, bytes);
+    run = find();
+  }
+  auto [start, size] = *run;
+  s.free_runs.erase(run);
+  if (size > bytes) s.free_runs.emplace(start + bytes, size - bytes);
+  return start;
 }
 
 }  // namespace nacre::pool::detail
@@ -61,19 +122,18 @@ NACRE_INLINE void* allocate(std::size_t bytes) {
   using namespace detail;
   if (bytes > (std::size_t{1} << 46)) throw std::bad_alloc();
   State& s = state();
-  int c = size_class(bytes);
-  std::size_t size = class_bytes(c);
+  std::size_t size = block_bytes(bytes);
   std::lock_guard guard(s.lock);
   void* block;
-  if (s.free_list[c]) {
-    block = s.free_list[c];
-    s.free_list[c] = *static_cast<void**>(block);
-  } else if (size > chunk_bytes / 2) {
-    block = system_chunk(s, (size + page - 1) / page * page);
+  if (bytes > small) {
+    block = allocate_run(s, size);
+  } else if (void*& first = s.free_list[size_class(bytes)]) {
+    block = first;
+    first = *static_cast<void**>(block);
   } else {
     if (s.left < size) {
-      s.cursor = system_chunk(s, chunk_bytes);
-      s.left = chunk_bytes;
+      s.cursor = allocate_run(s, 4 * small);
+      s.left = 4 * small;
     }
     block = s.cursor;
     s.cursor += size;
@@ -87,11 +147,15 @@ NACRE_INLINE void* allocate(std::size_t bytes) {
 NACRE_INLINE void release(void* block, std::size_t bytes) {
   using namespace detail;
   State& s = state();
-  int c = size_class(bytes);
   std::lock_guard guard(s.lock);
-  *static_cast<void**>(block) = s.free_list[c];
-  s.free_list[c] = block;
-  s.stats.bytes_in_use -= class_bytes(c);
+  if (bytes > small) {
+    release_run(s, static_cast<char*>(block), block_bytes(bytes));
+  } else {
+    void*& first = s.free_list[size_class(bytes)];
+    *static_cast<void**>(block) = first;
+    first = block;
+  }
+  s.stats.bytes_in_use -= block_bytes(bytes);
 }
 
 NACRE_INLINE PoolStats stats() {
