@@ -13,6 +13,7 @@
 
 #include <nacre/autograd/var.hpp>
 #include <nacre/backend/cpu/gemm.hpp>
+#include <nacre/backend/cpu/map.hpp>
 #include <nacre/backend/cpu/simd.hpp>
 #include <nacre/core/parallel.hpp>
 #include <nacre/math/scalar.hpp>
@@ -125,11 +126,24 @@ void to_weights(T* s, BlockOfRows i, BlockOfRows j, T inv, T scale, const T* shi
   });
 }
 
+// out[i] = z_i . z_(i + shift), modulo n
 template <class T>
-T inner_product(const T* a, const T* b, i64 dim) {
-  double sum = 0;
-  for (i64 d = 0; d < dim; ++d) sum += static_cast<double>(a[d]) * static_cast<double>(b[d]);
-  return static_cast<T>(sum);
+void shifted_products(const T* z, i64 n, i64 dim, i64 shift, T* out) {
+  parallel_for(n, 128, [&](i64 begin, i64 end) {
+    backend::simd::run([&] {
+      for (i64 i = begin; i < end; ++i) {
+        const T *a = z + i * dim, *b = z + (i + shift) % n * dim;
+        T lane[16] = {};
+        i64 d = 0;
+        for (; d + 16 <= dim; d += 16)
+          for (int q = 0; q < 16; ++q) lane[q] += a[d + q] * b[d + q];
+        for (int q = 0; d < dim; ++d, ++q) lane[q] += a[d] * b[d];
+        for (int width = 8; width > 0; width /= 2)
+          for (int q = 0; q < width; ++q) lane[q] += lane[q + width];
+        out[i] = lane[0];
+      }
+    });
+  });
 }
 
 // Fills `rows`, returns the loss.
@@ -137,8 +151,11 @@ template <class T>
 double nt_xent_forward(const T* z, i64 n, i64 dim, T inv, NtXentRows<T>& rows) {
   rows.shift = Tensor<T>::zeros({n + 16});
   rows.inverse = Tensor<T>::zeros({n + 16});
+  Tensor<T> square({n}), partner({n});
+  shifted_products(z, n, dim, 0, square.data());
+  shifted_products(z, n, dim, n / 2, partner.data());
   T longest = 0, *shift = rows.shift.data();
-  for (i64 i = 0; i < n; ++i) longest = std::max(longest, inner_product(z + i * dim, z + i * dim, dim));
+  for (T s : square.span()) longest = std::max(longest, s);
   rows.one_shift = longest * inv <= (sizeof(T) == 4 ? T(40) : T(350));  // |s_ij| <= longest / temperature
   if (rows.one_shift) {
     rows.shift.fill(longest * inv);
@@ -154,8 +171,7 @@ double nt_xent_forward(const T* z, i64 n, i64 dim, T inv, NtXentRows<T>& rows) {
   double loss = 0;
   for (i64 i = 0; i < n; ++i) {
     rows.inverse[i] = static_cast<T>(1 / sum[i]);
-    T partner = inv * inner_product(z + i * dim, z + (i + n / 2) % n * dim, dim);
-    loss += std::log(sum[i]) + static_cast<double>(shift[i] - partner);
+    loss += std::log(sum[i]) + static_cast<double>(shift[i] - inv * partner[i]);
   }
   return loss / static_cast<double>(n);
 }
@@ -164,11 +180,10 @@ double nt_xent_forward(const T* z, i64 n, i64 dim, T inv, NtXentRows<T>& rows) {
 template <class T>
 void nt_xent_backward(const T* z, i64 n, i64 dim, T inv, const NtXentRows<T>& rows, T gy, T* gz, Into into) {
   const T scale = gy * inv / static_cast<T>(n), *shift = rows.shift.data(), *inverse = rows.inverse.data();
-  for (i64 i = 0; i < n; ++i)
-    for (i64 d = 0; d < dim; ++d) {
-      T pull = -2 * scale * z[(i + n / 2) % n * dim + d], &g = gz[i * dim + d];
-      g = into == Into::add ? g + pull : pull;
-    }
+  const i64 half = n / 2 * dim;
+  for (i64 side : {i64{0}, half})
+    backend::map(Cpu{}, [scale](T partner) { return -2 * scale * partner; }, gz + side, 1, half, into,
+                 backend::Dense<T>{z + half - side, half});
   each_pair_of_blocks(z, n, dim, [&](BlockOfRows i, BlockOfRows j, T* s) {
     const i64 pitch = pitch_of(j.size());
     const T *zi = z + i.begin * dim, *zj = z + j.begin * dim;
