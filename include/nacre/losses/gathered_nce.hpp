@@ -57,7 +57,7 @@ void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>&
     for (NcePass pass : {softmax_pass, sigmoid_pass}) {
       for (auto& s : sample) s.start(pass, o, constant);
       if (!needs(o.form, pass)) continue;
-      backend::simd::blocks([&] {
+      backend::simd::fused([&] {
         gathered_pass<heads>(pass, query, bank.data(), negatives.data() + b * k, k, dim, inv, sample);
       });
     }
