@@ -35,6 +35,10 @@ struct Gather {
   }
   i64 block_rows(i64 n) const { return (n - 1) * step_h + last_row - first_row + 1; }
   i64 block_cols() const { return (cols - 1) * step_w + last_col - first_col + 1; }
+  bool inside() const {  // no tap leaves the source
+    return first_row >= 0 && (rows - 1) * step_h + last_row < h && first_col >= 0 &&
+           (cols - 1) * step_w + last_col < w;
+  }
 };
 
 // How the output pixels are cut into blocks: whole images if they are small, else rows of one image.
@@ -52,24 +56,37 @@ struct Blocks {
   }
 };
 
-// The copy of the source that one block reads, with its rim of zeros: [images, block rows, block cols, depth].
+// What one block reads of the source: in place, or a copy with a rim of zeros [images, block rows, block cols, depth].
 template <class T>
 struct Patch {
-  i64 image0, images, row0, rows;  // of the output
-  i64 row_pitch, image_pitch;      // of the copy, in elements
+  i64 image0, images, row0, rows;           // of the output
+  i64 col_pitch, row_pitch, image_pitch;    // in elements
+  const T* source;                          // the first tap of the block's first pixel
 
-  Patch(const Gather& g, const Blocks& b, i64 block) {
+  // copy: room for size(), or null to read x where it lies, which asks for g.inside().
+  Patch(const Gather& g, const Blocks& b, i64 block, const T* x, T* copy) {
     image0 = block / b.row_count * b.images;
     images = std::min(b.images, g.images - image0);
     row0 = block % b.row_count * b.rows;
     rows = std::min(b.rows, g.rows - row0);
-    row_pitch = g.block_cols() * g.depth;
-    image_pitch = g.block_rows(rows) * row_pitch;
+    col_pitch = copy ? g.depth : g.pitch;
+    row_pitch = copy ? g.block_cols() * g.depth : g.w * g.pitch;
+    image_pitch = copy ? g.block_rows(rows) * row_pitch : g.h * row_pitch;
+    if (copy) fill(g, x, copy);
+    source = copy ? copy : x + image0 * image_pitch + (row0 * g.step_h + g.first_row) * row_pitch;
+    if (!copy) source += g.first_col * col_pitch;
   }
   static i64 size(const Gather& g, const Blocks& b) {
     return b.images * g.block_rows(b.rows) * g.block_cols() * g.depth;
   }
+  i64 offset(const Gather& g, i64 n, i64 i, i64 j) const {  // of the first tap of an output pixel of the block
+    return n * image_pitch + i * g.step_h * row_pitch + j * g.step_w * col_pitch;
+  }
+  i64 tap_offset(const Gather& g, const Tap& t) const {
+    return (t.row - g.first_row) * row_pitch + (t.col - g.first_col) * col_pitch;
+  }
 
+ private:
   void fill(const Gather& g, const T* x, T* out) const {
     const i64 wanted = g.block_cols(), left = std::clamp<i64>(-g.first_col, 0, wanted);
     const i64 end = std::clamp<i64>(g.w - g.first_col, left, wanted);
@@ -87,12 +104,6 @@ struct Patch {
         }
         for (i64 c = from; c < to; ++c, s += g.pitch) std::copy(s, s + g.depth, out + c * g.depth);
       }
-  }
-  i64 offset(const Gather& g, i64 n, i64 i, i64 j) const {  // of the first tap of an output pixel of the block
-    return n * image_pitch + i * g.step_h * row_pitch + j * g.step_w * g.depth;
-  }
-  i64 tap_offset(const Gather& g, const Tap& t) const {
-    return (t.row - g.first_row) * row_pitch + (t.col - g.first_col) * g.depth;
   }
 };
 
@@ -126,11 +137,10 @@ void gather(const Gather& g, const T* x, const T* packed, i64 channels, T* y, i6
   const i64 per_task = ceil_div(groups, across) * kern.wide();
 
   parallel_for(blocks.count() * across, 1, [&](i64 task, i64) {
-    const Patch<T> patch(g, blocks, task / across);
+    Scratch<T> copy(g.inside() ? 0 : Patch<T>::size(g, blocks));
+    const Patch<T> patch(g, blocks, task / across, x, g.inside() ? nullptr : copy.data);
     const i64 pixels = patch.images * patch.rows * g.cols;
     const i64 j0 = task % across * per_task, j1 = std::min(channels, j0 + per_task);
-    Scratch<T> source(Patch<T>::size(g, blocks));
-    patch.fill(g, x, source.data);
     Scratch<i64> from(pixels), to(pixels);
     for (i64 n = 0, q = 0; n < patch.images; ++n)
       for (i64 i = 0; i < patch.rows; ++i)
@@ -152,7 +162,7 @@ void gather(const Gather& g, const T* x, const T* packed, i64 channels, T* y, i6
               T* out[max_tile_rows];
               for (i64 r = 0; r < tile.rows; ++r) {
                 const i64 pixel = std::min(q + r, pixels - 1);
-                rows[r] = source.data + from.data[pixel];
+                rows[r] = patch.source + from.data[pixel];
                 out[r] = y + to.data[pixel] + j;
               }
               tile.run(runs.data + s0, s - s0, rows, 1, packed + j * depth + k0 * tile.width, tile.width, out,
@@ -220,9 +230,11 @@ void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into
       const i64 image = win.h * win.w * win.c, down = win.stride_h * win.w * win.c, right = win.stride_w * win.c;
       if (g.taps * depth == 0 || win.pixels_out() <= 0) {  // no output sees this phase
         if (into == Into::assign)
-          for (i64 n = 0; n < win.n; ++n)
-            for (i64 i = 0; i < g.rows; ++i)
-              for (i64 j = 0; j < g.cols; ++j) std::fill_n(corner + n * image + i * down + j * right, win.c, T(0));
+          parallel_for(win.n * g.rows, std::max<i64>(1, 4096 / (g.cols * win.c)), [&](i64 begin, i64 end) {
+            for (i64 r = begin; r < end; ++r)
+              for (i64 j = 0; j < g.cols; ++j)
+                std::fill_n(corner + r / g.rows * image + r % g.rows * down + j * right, win.c, T(0));
+          });
         continue;
       }
       g.measure();
@@ -270,16 +282,20 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     const i64 b0 = chunk * per_chunk, b1 = std::min(blocks.count(), b0 + per_chunk);
     T* sum = partial.data + chunk * weights + o0 * k;
     if (b0 >= b1) return std::fill_n(sum, o_count * k, T(0)), void();
-    Scratch<T> source(Patch<T>::size(g, blocks) + kern.wide());  // the last vector may run over
+    // The last vector may run over, so only whole vectors are read in place.
+    const bool in_place = g.inside() && depth % 16 == 0;
+    Scratch<T> copy(in_place ? 0 : Patch<T>::size(g, blocks) + std::max<i64>(16, kern.wide()));
     Scratch<Segment> runs(win.taps() + 1), lines(blocks.images * blocks.rows);
-    // A panel of x is copied where many rows read it and it lies scattered: [pixels, panel].
-    const bool packs = o_count >= 32 && (g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8);
-    Scratch<T> packed(packs ? kern.wide() * blocks.images * blocks.rows * g.cols : 0);
+    // A panel of x is copied where many rows read it and it lies scattered: [pixels, panel]. A few channels are
+    // copied with all their taps: [pixels, taps * depth].
+    const bool shallow = depth < 16, scattered = g.step_w * depth * i64{sizeof(T)} >= 512 || g.cols < 8;
+    const bool packs = !shallow && o_count >= 32 && scattered;
+    const i64 most = blocks.images * blocks.rows * g.cols, pitch = shallow ? kern.padded(k) : kern.wide();
+    Scratch<T> packed(shallow || packs ? pitch * most + 16 : 0);
     for (i64 b = b0; b < b1; ++b) {
-      const Patch<T> patch(g, blocks, b);
-      patch.fill(g, x + group * depth, source.data);
+      const Patch<T> patch(g, blocks, b, x + group * depth, in_place ? nullptr : copy.data);
       const T* rows_of = gy + ((patch.image0 * g.rows + patch.row0) * g.cols) * win.o + o0;
-      const i64 pixels = patch.images * patch.rows * g.cols, right_step = g.step_w * depth;
+      const i64 pixels = patch.images * patch.rows * g.cols, right_step = g.step_w * patch.col_pitch;
       i64 count = 0, before = 0;  // where the line before left off
       for (i64 n = 0; n < patch.images; ++n)
         for (i64 i = 0; i < patch.rows; ++i, ++count) {
@@ -288,12 +304,28 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
           before = at + g.cols * right_step;
         }
       const Segment whole{0, 0, pixels};
-      const i64 run_count = tap_runs(g, patch, i64{1} << 40, runs.data);
+      i64 run_count = tap_runs(g, patch, i64{1} << 40, runs.data);
+      if (shallow) {
+        T* to = packed.data;
+        for (i64 l = 0, at = 0; l < count; ++l, at += g.cols * right_step) {
+          at += lines.data[l].b;
+          for (i64 p = 0; p < g.cols; ++p, to += pitch)
+            for (i64 s = 0, column = 0; s < run_count; column += runs.data[s++].length)
+              for (i64 c = 0; c < runs.data[s].length; c += 16)  // runs over; what follows is written after
+                __builtin_memcpy(to + column + c, patch.source + at + p * right_step + runs.data[s].a + c,
+                                 16 * sizeof(T));
+        }
+        run_count = 1;
+        runs.data[0] = {0, 0, k};
+      }
+      // Meanwhile gy of the next block comes closer, a line at each step.
+      const i64 line = 64 / sizeof(T), fetches = b + 1 < b1 && 2 * o_count > win.o ? win.o / line : 0;
+      i64 calls = 0;
       for (i64 s = 0, column = 0; s < run_count; column += runs.data[s++].length)
         kern.strips(0, runs.data[s].length, [&](const TileShape<T>& tile, i64 j, i64 end) {
           for (; j < end; j += tile.width) {
             const i64 cols = std::min(tile.width, end - j);
-            const T* right = source.data + runs.data[s].a + j;
+            const T* right = patch.source + runs.data[s].a + j;
             if (packs)
               for (i64 l = 0; l < count; ++l) {
                 right += lines.data[l].b;
@@ -310,10 +342,14 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
                 out[r] = sum + channel * k + column + j;
                 if (spilling) fetch_to_write(out[r] + tile.rows * k, cols);
               }
-              if (packs)
-                tile.run(&whole, 1, rows, win.o, packed.data, tile.width, out, cols, b > b0, {x, 0});
+              Ahead<T> ahead{x, 0};
+              if (calls++ < fetches) ahead = {rows_of - o0 + pixels * (win.o + (calls - 1) * line), line};
+              if (shallow)
+                tile.run(&whole, 1, rows, win.o, packed.data + j, pitch, out, cols, b > b0, ahead);
+              else if (packs)
+                tile.run(&whole, 1, rows, win.o, packed.data, tile.width, out, cols, b > b0, ahead);
               else
-                tile.run(lines.data, count, rows, win.o, right, right_step, out, cols, b > b0, {x, 0});
+                tile.run(lines.data, count, rows, win.o, right, right_step, out, cols, b > b0, ahead);
             }
           }
         });

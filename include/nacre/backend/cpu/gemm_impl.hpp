@@ -110,7 +110,7 @@ void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
     }
   };
   if (rows == 6) copy(std::integral_constant<i64, 6>{});
-  else if (rows == 12) copy(std::integral_constant<i64, 12>{});
+  else if (rows == 8) copy(std::integral_constant<i64, 8>{});
   else copy(rows);
 }
 
@@ -129,7 +129,7 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
   const i64 deep = ceil_div(k, ceil_div(k, trans_a ? 384 : 768));
   const i64 broad = std::min(kern.padded(n), std::max(wide, (i64{1} << 20) / deep / wide * wide));  // of packed B
 
-  // Tasks of at most 256 x 256 (512 where each copies its A), cut finer until there are 16 of them or one is some 50 us of work.
+  // Tasks of at most 256 x 256 (512 where each copies its A), cut finer until there are 16 or one is 50 us of work.
   const i64 rows_step = kern.shapes[0].rows;
   i64 task_m = std::min(ceil_div(m, rows_step) * rows_step, 256 / rows_step * rows_step);
   i64 task_n = std::min(ceil_div(broad, wide) * wide, (trans_a ? 512 : 256) / wide * wide);

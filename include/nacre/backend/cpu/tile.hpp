@@ -83,7 +83,7 @@ NACRE_TILE_INLINE __m512d splat(double x) { return _mm512_set1_pd(x); }
 }  // namespace tile_avx512
 #endif
 
-inline constexpr int max_tile_rows = 12;
+inline constexpr int max_tile_rows = 8;
 
 template <class T>
 struct TileShape {
@@ -122,8 +122,8 @@ Kernel<T> kernel() {
 #if NACRE_X86
   Isa i = isa();
   if (i == Isa::avx512)
-    return {64 / size, 3, {{6, 256 / size, tile_avx512::tile<T, 6, 4>}, {12, 128 / size, tile_avx512::tile<T, 12, 2>},
-                           {12, 64 / size, tile_avx512::tile<T, 12, 1>}}};
+    return {64 / size, 3, {{6, 256 / size, tile_avx512::tile<T, 6, 4>}, {8, 128 / size, tile_avx512::tile<T, 8, 2>},
+                           {8, 64 / size, tile_avx512::tile<T, 8, 1>}}};
   if (i == Isa::avx2)
     return {32 / size, 2, {{6, 64 / size, tile_avx2::tile<T, 6, 2>}, {6, 32 / size, tile_avx2::tile<T, 6, 1>}}};
 #endif

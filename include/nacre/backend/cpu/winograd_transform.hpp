@@ -110,7 +110,7 @@ NACRE_WINOGRAD void weight_gradient_side(const V* s, int step, V* out, int t) {
 // Tiles [first, first + n) of x through B^T . B: out [36, n, channels], positions `plane` apart.
 template <class T>
 void input_transform(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
-  simd::run([&] {
+  simd::blocks([&] {
     using V = typename Lanes<T>::V;
     for (i64 t = 0; t < n; ++t) {
       const T* p[36];
@@ -133,7 +133,7 @@ void input_transform(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, 
 // Tiles of gy through A . A^T: out [36, n, channels].
 template <class T>
 void gradient_transform(const Tiles<const T>& gy, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
-  simd::run([&] {
+  simd::blocks([&] {
     using V = typename Lanes<T>::V;
     for (i64 t = 0; t < n; ++t) {
       const T* p[16];
@@ -156,7 +156,7 @@ void gradient_transform(const Tiles<const T>& gy, i64 first, i64 n, const T* zer
 // m [36, n, channels] through A^T . A to tiles [first, first + n) of y.
 template <class T>
 void output_transform(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, T* sink, Into into) {
-  simd::run([&] {
+  simd::blocks([&] {
     using V = typename Lanes<T>::V;
     for (i64 t = 0; t < n; ++t) {
       T* p[16];
@@ -184,7 +184,7 @@ void output_transform(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y
 // turned; to out [36, rows, cols], positions `out_plane` apart.
 template <int lanes, class T>
 void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool turned, T* out, i64 out_plane) {
-  simd::run([=] {
+  simd::blocks([=] {
     using V = typename Lanes<T, lanes>::V;
     for (i64 r = 0; r < rows; ++r)
       for (i64 l = 0; l < cols; l += lanes) {
@@ -224,7 +224,7 @@ void pack_weights(const Kernel<T>& kern, const T* w, i64 o, i64 c, bool turned, 
 template <class T>
 void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into into) {
   parallel_for(o, std::max<i64>(1, 4096 / c), [&](i64 begin, i64 end) {
-    simd::run([&] {
+    simd::blocks([&] {
       using V = typename Lanes<T>::V;
       for (i64 row = begin; row < end; ++row)
         for (i64 j = 0; j < c; j += 16) {
