@@ -189,8 +189,9 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
   c->add_option("--head", pt.head, "projection of the image branch")->check(CLI::IsMember({"linear", "mlp"}));
   c->add_option("--dim", pt.dim, "numbers in an embedding")->check(CLI::Range(1, 65536));
-  c->add_option("--augment", pt.augment, "crops and colours: default, or gentle for small centred pictures")
-      ->check(CLI::IsMember({"default", "gentle"}));
+  c->add_option("--augment", pt.augment,
+                "crops and colours: default; no-hue where hue tells; gentle for small centred pictures")
+      ->check(CLI::IsMember({"default", "no-hue", "gentle"}));
   c->add_option("--mean", pt.mean, "of each channel after dividing by 255, as r,g,b; default: of the training split");
   c->add_option("--std", pt.std, "of each channel, as r,g,b; default: of the training split");
   c->add_flag("--exact-conv", pt.exact_conv,
@@ -268,7 +269,8 @@ int main(int argc, char** argv) {
   c->add_option("--data", pv.data, "as for pretrain")->required();
   c->add_option("--out", pv.out, "the .png file")->required();
   c->add_option("--count", pv.count, "pictures")->check(CLI::Range(1, 1000));
-  c->add_option("--augment", pv.augment, "default or gentle")->check(CLI::IsMember({"default", "gentle"}));
+  c->add_option("--augment", pv.augment, "default, no-hue or gentle")
+      ->check(CLI::IsMember({"default", "no-hue", "gentle"}));
   c->add_option("--image-size", pv.image_size, "side in pixels; 0: as pretrain chooses")->check(CLI::Range(0, 4096));
   c->add_option("--seed", pv.seed, "names every random number");
   c->callback([&] { cli::preview(pv); });

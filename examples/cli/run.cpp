@@ -134,7 +134,10 @@ nc::methods::PirlOptions pirl_options(const Config& c) {
 }
 
 nc::data::Augment augment_options(const std::string& name) {
-  return name == "gentle" ? nc::data::gentle() : nc::data::simclr();
+  if (name == "gentle") return nc::data::gentle();
+  nc::data::Augment augment = nc::data::simclr();
+  if (name == "no-hue") augment.color.hue = 0;
+  return augment;
 }
 
 nc::Loader make_loader(const nc::data::Images& images, const Config& c, nc::Key key) {

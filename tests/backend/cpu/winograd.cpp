@@ -161,18 +161,18 @@ TEST_CASE("an image alone has the bits it has in a batch") {
 TEST_CASE("conv2d takes this way by shape, and exact_conv turns it off") {
   Guard guard;
   for (bool fits : {true, false}) {
-    Window2d win = window(2, 8, 8, 16, 16);
+    Window2d win = window(2, 8, 8, 16, 16, 0, 0);
     if (!fits) win.stride_h = 2;
     CHECK(backend::detail::winograd_fits(win) == fits);
     Inputs<float> in(win);
     std::vector<float> plain(in.gy.size()), usual = plain, exact = plain;
-    backend::detail::conv2d(win, in.x.data(), in.w.data(), plain.data());
+    backend::reference::conv2d(win, in.x.data(), in.w.data(), plain.data());
     backend::exact_conv() = false;
     backend::conv2d(Cpu{}, win, in.x.data(), in.w.data(), usual.data());
     backend::exact_conv() = true;
     backend::conv2d(Cpu{}, win, in.x.data(), in.w.data(), exact.data());
-    CHECK(exact == plain);
-    CHECK((usual == plain) == !fits);
+    if (backend::isa() != Isa::baseline) CHECK(exact == plain);
+    CHECK((usual == exact) == !fits);
   }
   for (auto change : {+[](Window2d& w) { w.c = 24; }, +[](Window2d& w) { w.o = 8; }, +[](Window2d& w) { w.h = 3; },
                       +[](Window2d& w) { w.dilation_w = 2; }, +[](Window2d& w) { w.kw = 1; },

@@ -13,7 +13,7 @@
 // Lavin & Gray, "Fast algorithms for convolutional neural networks", 2016. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
 
-#include <nacre/backend/cpu/gemm_impl.hpp>
+#include <nacre/backend/cpu/pack.hpp>
 
 namespace nacre::backend::detail::winograd {
 
