@@ -62,7 +62,7 @@ char* system_chunk(DevicePool& pool, std::size_t bytes) {
   return static_cast<char*>(p);
 }
 
-// Classes from 2048 bytes on are multiples of 256 as they are.
+// The classes of core/pool.hpp for blocks of every size; from 2048 bytes on they are multiples of 256 as they are.
 int size_class(std::size_t bytes) {
   return nacre::pool::detail::size_class(bytes < 2048 ? (bytes + 255) / 256 * 256 : bytes);
 }
@@ -71,7 +71,7 @@ int size_class(std::size_t bytes) {
 
 void* allocate(std::size_t bytes) {
   if (bytes == 0) return nullptr;
-  using nacre::pool::detail::chunk_bytes;
+  constexpr std::size_t chunk_bytes = std::size_t{32} << 20;  // taken from the device at a time
   DevicePool& pool = device_pool();
   int c = size_class(bytes);
   std::size_t size = nacre::pool::detail::class_bytes(c);

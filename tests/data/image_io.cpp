@@ -7,7 +7,7 @@
 #include <cstdlib>
 #include <cstring>
 
-#include "data/jpeg_writer.hpp"
+#include "jpeg_writer.hpp"
 
 using namespace nacre;
 using namespace nacre::data;

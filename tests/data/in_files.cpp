@@ -12,7 +12,7 @@
 #include <cstring>
 #include <filesystem>
 
-#include "data/jpeg_writer.hpp"
+#include "jpeg_writer.hpp"
 
 using namespace nacre;
 using namespace nacre::data;

@@ -47,10 +47,10 @@ inline State& state() {
   return *s;
 }
 
-// Addresses cost nothing until they are touched; where fewer may be had, fewer are asked for.
+// Addresses cost nothing until they may be written; where fewer are to be had, fewer are asked for.
 inline void reserve(State& s, std::size_t least) {
   for (std::size_t bytes = std::size_t{1} << 40;; bytes /= 2) {
-    void* p = mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     if (p == MAP_FAILED) {
       if (bytes / 2 < least + huge_page) throw std::bad_alloc();
       continue;
@@ -87,6 +87,7 @@ inline void grow(State& s, std::size_t bytes) {
     if (last->first + last->second == s.end) there = last->second;
   }
   std::size_t more = round_up(bytes - there, growth);
+  if (mprotect(s.end, more, PROT_READ | PROT_WRITE) != 0) throw std::bad_alloc();
   madvise(s.end, more, MADV_HUGEPAGE);
   for (std::size_t i = 0; i < more; i += page) s.end[i] = 0;
   ++s.stats.system_allocations;
