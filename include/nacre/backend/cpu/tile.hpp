@@ -9,10 +9,6 @@
 
 #include <nacre/backend/cpu/simd.hpp>
 
-#if NACRE_X86
-#include <immintrin.h>
-#endif
-
 namespace nacre::backend::detail {
 
 // A run of k: A starts at a (offset from each row pointer), B at b beyond where the segment before ended.
@@ -27,22 +23,16 @@ struct Ahead {
   i64 step;
 };
 
+#if defined(__clang__)
+#define NACRE_TILE(isa) __attribute__((target(isa)))  // tile_body.hpp asks for FMA
+#else
+#define NACRE_TILE(isa) __attribute__((target(isa), optimize("O2", "fp-contract=fast")))
+#endif
+
 namespace tile_baseline {
 #define NACRE_TILE_TARGET
 #define NACRE_TILE_LEAVE
 #define NACRE_TILE_BYTES 16
-template <class V>
-[[gnu::always_inline]] inline V fma(V a, V b, V c) {
-  return a * b + c;
-}
-[[gnu::always_inline]] inline auto splat(float x) {
-  float __attribute__((vector_size(16))) v = {x, x, x, x};
-  return v;
-}
-[[gnu::always_inline]] inline auto splat(double x) {
-  double __attribute__((vector_size(16))) v = {x, x};
-  return v;
-}
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
 #undef NACRE_TILE_LEAVE
@@ -50,38 +40,25 @@ template <class V>
 }  // namespace tile_baseline
 
 #if NACRE_X86
-namespace tile_avx2 {
-#define NACRE_TILE_TARGET __attribute__((target(NACRE_AVX2)))
 #define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
-#define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
+namespace tile_avx2 {
+#define NACRE_TILE_TARGET NACRE_TILE(NACRE_AVX2)
 #define NACRE_TILE_BYTES 32
-NACRE_TILE_INLINE __m256 fma(__m256 a, __m256 b, __m256 c) { return _mm256_fmadd_ps(a, b, c); }
-NACRE_TILE_INLINE __m256d fma(__m256d a, __m256d b, __m256d c) { return _mm256_fmadd_pd(a, b, c); }
-NACRE_TILE_INLINE __m256 splat(float x) { return _mm256_set1_ps(x); }
-NACRE_TILE_INLINE __m256d splat(double x) { return _mm256_set1_pd(x); }
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
-#undef NACRE_TILE_LEAVE
-#undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
 }  // namespace tile_avx2
 
 namespace tile_avx512 {
-#define NACRE_TILE_TARGET __attribute__((target(NACRE_AVX512)))
-#define NACRE_TILE_LEAVE __builtin_ia32_vzeroupper()
-#define NACRE_TILE_INLINE [[gnu::always_inline]] NACRE_TILE_TARGET inline
+#define NACRE_TILE_TARGET NACRE_TILE(NACRE_AVX512)
 #define NACRE_TILE_BYTES 64
-NACRE_TILE_INLINE __m512 fma(__m512 a, __m512 b, __m512 c) { return _mm512_fmadd_ps(a, b, c); }
-NACRE_TILE_INLINE __m512d fma(__m512d a, __m512d b, __m512d c) { return _mm512_fmadd_pd(a, b, c); }
-NACRE_TILE_INLINE __m512 splat(float x) { return _mm512_set1_ps(x); }
-NACRE_TILE_INLINE __m512d splat(double x) { return _mm512_set1_pd(x); }
 #include <nacre/backend/cpu/tile_body.hpp>
 #undef NACRE_TILE_TARGET
-#undef NACRE_TILE_LEAVE
-#undef NACRE_TILE_INLINE
 #undef NACRE_TILE_BYTES
 }  // namespace tile_avx512
+#undef NACRE_TILE_LEAVE
 #endif
+#undef NACRE_TILE
 
 inline constexpr int max_tile_rows = 8;
 

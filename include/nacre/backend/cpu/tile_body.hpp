@@ -1,6 +1,6 @@
 // One tile of a product, written once. tile.hpp includes this file once per instruction set, inside a namespace,
-// with NACRE_TILE_TARGET (attribute), NACRE_TILE_BYTES (vector width), NACRE_TILE_LEAVE (vzeroupper: g++ adds it
-// from -O2 only) and fma/splat in scope.
+// with NACRE_TILE_TARGET (attributes: the instruction set, a * b + c as one FMA), NACRE_TILE_BYTES (vector width) and
+// NACRE_TILE_LEAVE (vzeroupper: g++ adds it from -O2 only).
 //
 //   c_i[j] = chain over the segments, k ascending, of fma(a_i[s.a + k*a_step], b[k*b_step + j], acc)
 //
@@ -17,6 +17,9 @@ struct Vector {
 template <class T, int rows, int NV>
 NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* a, i64 a_step, const T* b, i64 b_step,
                             T* const* c, i64 cols, bool resume, Ahead<T> ahead) {
+#if defined(__clang__)
+#pragma clang fp contract(fast)
+#endif
   using V = typename Vector<T>::type;
   using U = typename Vector<T>::unaligned;
   constexpr int lanes = NACRE_TILE_BYTES / sizeof(T), width = NV * lanes;
@@ -48,9 +51,9 @@ NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* 
       for (int v = 0; v < NV; ++v) row[v] = V(*reinterpret_cast<const U*>(b + v * lanes));
 #pragma GCC unroll 16
       for (int i = 0; i < rows; ++i) {
-        V scalar = splat(p[i][x]);
+        const V scalar = p[i][x] - V{};  // in every lane
 #pragma GCC unroll 4
-        for (int v = 0; v < NV; ++v) acc[i][v] = fma(scalar, row[v], acc[i][v]);
+        for (int v = 0; v < NV; ++v) acc[i][v] += scalar * row[v];
       }
     }
   }
