@@ -3,6 +3,7 @@
 //   a panel of B     [k, width], width that of a tile; panels of one matrix follow one another
 //   columns of A^T   [m / rows, k, rows]
 //
+// block_product runs the tiles over operands that lie so, or are near enough to be read in place.
 // Whatever is copied is asked for some lines ahead: a far cache answers in hundreds of cycles, and the hardware sees
 // only plain streams. Tested through tests/backend/cpu/gemm.cpp, conv.cpp and winograd.cpp.
 #pragma once
@@ -118,6 +119,31 @@ void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
   if (rows == 6) copy(std::integral_constant<i64, 6>{});
   else if (rows == 8) copy(std::integral_constant<i64, 8>{});
   else copy(rows);
+}
+
+// c [m, n] (+)= a b for operands that are near: a(i, k) at a + i * a_row + k * a_step, rows of c `c_row` apart. b is
+// packed in panels (b_row 0) or has rows b_row apart; these are read in whole vectors, so n should be a multiple of 16.
+// `ahead` is followed through all tiles.
+template <class T>
+void block_product(const Kernel<T>& kern, i64 m, i64 n, i64 k, const T* a, i64 a_row, i64 a_step, const T* b, i64 b_row,
+                   T* c, i64 c_row, bool resume, Ahead<T> ahead) {
+  const Segment segment{0, 0, k};
+  kern.strips(0, n, [&](const TileShape<T>& tile, i64 left, i64 right) {
+    for (i64 i = 0; i < m; i += tile.rows)
+      for (i64 j = left; j < right; j += tile.width) {
+        const T* rows[max_tile_rows];
+        T* out[max_tile_rows];
+        for (i64 r = 0; r < tile.rows; ++r) {
+          const i64 row = std::min(i + r, m - 1);  // beyond the last row: the last row again
+          rows[r] = a + row * a_row;
+          out[r] = c + row * c_row + j;
+          if (resume) fetch_to_write(c + std::min(row + tile.rows, m - 1) * c_row + j, tile.width);
+        }
+        tile.run(&segment, 1, rows, a_step, b_row ? b + j : b + j * k, b_row ? b_row : tile.width, out,
+                 std::min(tile.width, right - j), resume, ahead);
+        ahead.from += k * ahead.step;
+      }
+  });
 }
 
 }  // namespace nacre::backend::detail

@@ -23,27 +23,6 @@ inline bool winograd_fits(const Window2d& w) {
 
 namespace winograd {
 
-// out [n, cols] = rows of v [n, depth] times a packed panel matrix u [depth, cols], columns [begin, end).
-template <class T>
-void product(const Kernel<T>& kern, const T* v, i64 n, i64 depth, const T* u, i64 begin, i64 end, T* out, i64 cols,
-             Ahead<T> ahead) {
-  const Segment segment{0, 0, depth};
-  kern.strips(begin, end, [&](const TileShape<T>& tile, i64 left, i64 right) {
-    for (i64 t = 0; t < n; t += tile.rows)
-      for (i64 j = left; j < right; j += tile.width) {
-        const T* rows[max_tile_rows];
-        T* to[max_tile_rows];
-        for (i64 r = 0; r < tile.rows; ++r) {
-          const i64 row = std::min(t + r, n - 1);
-          rows[r] = v + row * depth;
-          to[r] = out + row * cols + j;
-        }
-        tile.run(&segment, 1, rows, 1, u + j * depth, tile.width, to, std::min(tile.width, right - j), false, ahead);
-        ahead.from += depth * ahead.step;
-      }
-  });
-}
-
 // y = x * u for u [36, depth, cols] packed; both maps of one set of tiles.
 template <class T>
 void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into) {
@@ -62,8 +41,9 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
       input_transform(x, first, n, zeros.data, v.data, v_plane);
       for (i64 f = 0; f < positions; ++f) {
         const T* next = u + std::min(f + 1, positions - 1) * u_plane;
-        product(kern, v.data + f * v_plane, n, depth, u + f * u_plane, 0, cols, m.data + f * m_plane, cols,
-                {next, std::max<i64>(1, cols * kern.shapes[0].rows / n / ceil_div(cols, kern.wide()))});
+        block_product(kern, n, cols, depth, v.data + f * v_plane, depth, 1, u + f * u_plane, 0, m.data + f * m_plane,
+                      cols, false,
+                      {next, std::max<i64>(1, cols * kern.shapes[0].rows / n / ceil_div(cols, kern.wide()))});
       }
       output_transform(m.data, m_plane, first, n, y, sink.data, into);
     });
@@ -79,8 +59,8 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
     });
     parallel_for(positions * across, 1, [&](i64 task, i64) {
       const i64 f = task / across, j = task % across * 256;
-      product(kern, v.data + f * v_plane, n, depth, u + f * u_plane, j, std::min(cols, j + 256),
-              m.data + f * m_plane, cols, {u, 0});
+      block_product(kern, n, std::min<i64>(cols - j, 256), depth, v.data + f * v_plane, depth, 1,
+                    u + f * u_plane + j * depth, 0, m.data + f * m_plane + j, cols, false, {u, 0});
     });
     parallel_for(n, piece, [&](i64 begin, i64 end) {
       Scratch<T> sink(cols);
@@ -115,27 +95,6 @@ void grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) 
            output_tiles(gx, win.n, win.h, win.w, win.c), into);
 }
 
-// s [O, C] (+)= z^T v over n tiles, rows [begin, end) of O; z [n, O], v [n, C].
-template <class T>
-void sum_products(const Kernel<T>& kern, const T* z, i64 o, i64 begin, i64 end, const T* v, i64 c, i64 n, T* s,
-                  bool resume) {
-  const Segment segment{0, 0, n};
-  kern.strips(0, c, [&](const TileShape<T>& tile, i64 left, i64 right) {
-    for (i64 j = left; j < right; j += tile.width)
-      for (i64 i = begin; i < end; i += tile.rows) {
-        const T* rows[max_tile_rows];
-        T* to[max_tile_rows];
-        for (i64 r = 0; r < tile.rows; ++r) {
-          const i64 row = std::min(i + r, end - 1);
-          rows[r] = z + row;
-          to[r] = s + row * c + j;
-          if (resume) fetch_to_write(s + std::min(row + tile.rows, end - 1) * c + j, tile.width);
-        }
-        tile.run(&segment, 1, rows, o, v + j, c, to, std::min(tile.width, right - j), resume, {z, 0});
-      }
-  });
-}
-
 template <class T>
 void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into) {
   const Kernel<T> kern = kernel<T>();
@@ -162,7 +121,8 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into)
         input_transform(from, first, n, zeros.data, v.data, v_plane);
         gradient_transform(to, first, n, zeros.data, z.data, z_plane);
         for (i64 f = 0; f < positions; ++f)
-          sum_products(kern, z.data + f * z_plane, o, 0, o, v.data + f * v_plane, c, n, s + f * o * c, first > begin);
+          block_product(kern, o, c, n, z.data + f * z_plane, 1, o, v.data + f * v_plane, c, s + f * o * c, c,
+                        first > begin, {s, 0});
       }
     });
   } else {
@@ -176,8 +136,8 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into)
       });
       parallel_for(positions * down, 1, [&](i64 task, i64) {
         const i64 f = task / down, i = task % down * rows;
-        sum_products(kern, z.data + f * z_plane, o, i, std::min(o, i + rows), v.data + f * v_plane, c, n,
-                     sums.data + f * o * c, first > 0);
+        block_product(kern, std::min(o - i, rows), c, n, z.data + f * z_plane + i, 1, o, v.data + f * v_plane, c,
+                      sums.data + (f * o + i) * c, c, first > 0, {x, 0});
       });
     }
   }
