@@ -14,6 +14,7 @@
 #include <nacre/autograd/var.hpp>
 #include <nacre/backend/cpu/gemm.hpp>
 #include <nacre/backend/cpu/map.hpp>
+#include <nacre/backend/cpu/pack.hpp>
 #include <nacre/backend/cpu/simd.hpp>
 #include <nacre/core/parallel.hpp>
 #include <nacre/math/scalar.hpp>
@@ -38,6 +39,7 @@ inline i64 pitch_of(i64 cols) { return (cols + 15) / 16 * 16; }
 
 template <class T, class F>
 void each_pair_of_blocks(const T* z, i64 n, i64 dim, const F& f) {
+  const auto kern = backend::detail::kernel<T>();
   const i64 size = std::clamp<i64>((n / 8 + 15) / 16 * 16, 16, 256), blocks = (n + size - 1) / size;
   const i64 players = blocks + blocks % 2, seats = players - 1;  // an odd one out meets nobody
   auto meet = [&](i64 a, i64 b) {
@@ -45,8 +47,11 @@ void each_pair_of_blocks(const T* z, i64 n, i64 dim, const F& f) {
     const BlockOfRows i{a * size, std::min(n, (a + 1) * size)}, j{b * size, std::min(n, (b + 1) * size)};
     const i64 pitch = pitch_of(j.size());
     Tensor<T> s({i.size(), pitch});
-    backend::gemm(Cpu{}, false, true, i.size(), j.size(), dim, z + i.begin * dim, dim, z + j.begin * dim, dim, s.data(),
-                  pitch, Into::assign);
+    Tensor<T> panels({dim * pitch});
+    for (i64 c = 0; c < j.size(); c += kern.wide())
+      backend::detail::pack_group(kern, true, z + j.begin * dim, dim, dim, c, j.size(), panels.data());
+    backend::detail::block_product(kern, i.size(), j.size(), dim, z + i.begin * dim, dim, 1, panels.data(), 0, s.data(),
+                                   pitch, false, {z, 0});
     for (i64 r = 0; r < i.size(); ++r) {
       T* row = s.data() + r * pitch;
       std::fill(row + j.size(), row + pitch, -scalar::infinity<T>);
@@ -181,6 +186,8 @@ template <class T>
 void nt_xent_backward(const T* z, i64 n, i64 dim, T inv, const NtXentRows<T>& rows, T gy, T* gz, Into into) {
   const T scale = gy * inv / static_cast<T>(n), *shift = rows.shift.data(), *inverse = rows.inverse.data();
   const i64 half = n / 2 * dim;
+  const auto kern = backend::detail::kernel<T>();
+  const bool whole = dim % 16 == 0;  // rows are whole vectors: they serve as they lie
   for (i64 side : {i64{0}, half})
     backend::map(Cpu{}, [scale](T partner) { return -2 * scale * partner; }, gz + side, 1, half, into,
                  backend::Dense<T>{z + half - side, half});
@@ -189,9 +196,12 @@ void nt_xent_backward(const T* z, i64 n, i64 dim, T inv, const NtXentRows<T>& ro
     const T *zi = z + i.begin * dim, *zj = z + j.begin * dim;
     if (rows.one_shift) to_weights<true>(s, i, j, inv, scale, shift, inverse);
     else to_weights<false>(s, i, j, inv, scale, shift, inverse);
-    backend::gemm(Cpu{}, false, false, i.size(), dim, j.size(), s, pitch, zj, dim, gz + i.begin * dim, dim, Into::add);
-    if (i.begin != j.begin)
-      backend::gemm(Cpu{}, true, false, j.size(), dim, i.size(), s, pitch, zi, dim, gz + j.begin * dim, dim, Into::add);
+    auto add = [&](i64 m, i64 k, i64 row, i64 step, const T* from, T* to) {  // to [m, D] += weights [m, k] from [k, D]
+      if (whole) backend::detail::block_product(kern, m, dim, k, s, row, step, from, dim, to, dim, true, {z, 0});
+      else backend::gemm(Cpu{}, row == 1, false, m, dim, k, s, pitch, from, dim, to, dim, Into::add);
+    };
+    add(i.size(), j.size(), pitch, 1, zj, gz + i.begin * dim);
+    if (i.begin != j.begin) add(j.size(), i.size(), 1, pitch, zi, gz + j.begin * dim);
   });
 }
 
