@@ -73,6 +73,10 @@ const Window2d windows[] = {
     window(1, 2, 2, 300, 70, {3, 3}, {1, 1}, {1, 1}),
     window(2, 3, 5, 260, 150, {1, 2}),
     window(40, 3, 3, 2, 34, {2, 2}, {1, 1}, {1, 1}),
+    window(9, 1, 1, 20, 33, {3, 3}, {1, 1}, {1, 1}),  // most taps lie outside
+    window(7, 2, 2, 33, 17, {3, 3}, {2, 2}, {1, 1}),
+    window(5, 2, 3, 16, 16, {3, 3}, {1, 1}, {1, 1}),
+    window(5, 1, 2, 6, 5, {3, 3}, {1, 1}, {2, 1}),  // with output pixels under no tap
     window(1, 4, 4, 2, 3, {2, 2}, {3, 3}, {4, 4}),
     window(0, 4, 4, 2, 3, {3, 3}),
     window(2, 2, 2, 2, 3, {3, 3}),  // the kernel does not fit: no output
