@@ -18,9 +18,9 @@ cmake --build --preset release --target nacre
 echo "built, $((SECONDS - started)) s after the start"
 
 nacre=build/release/nacre
-# Sixteen thousand pictures, six times: what two cores do in about three minutes. Gentle crops, since small centred
+# Sixteen thousand pictures, ten times: what two cores do in about three minutes. Gentle crops, since small centred
 # pictures lose their meaning at the edges; one set of negatives for a batch, which costs a tenth of one for each.
-"$nacre" pretrain --resume --out "$run" --method pirl --data fashion-mnist --limit 16000 --epochs 6 --batch 64 \
+"$nacre" pretrain --resume --out "$run" --method pirl --data fashion-mnist --limit 16000 --epochs 10 --batch 64 \
   --model resnet18 --width 16 --stem cifar --image-size 28 --augment gentle \
   --lr 0.06 --weight-decay 5e-4 --temperature 0.1 --negatives 4096 --shared-negatives --lambda 0.5 --seed 1
 "$nacre" probe --run "$run"

@@ -59,6 +59,7 @@ void print_table(const nc::eval::EncoderScore& trained, const nc::eval::EncoderS
 void probe(const Probe& o) {
   nc::set_threads(o.threads);
   Config config = read_config(o.run);
+  nc::backend::exact_conv() = config.exact_conv;
   std::string path = file_in(o.run, "encoder.safetensors");
   nc::check<nc::DataError>(exists(path), "probe",
                            [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });

@@ -49,6 +49,10 @@ namespace {
 
 void read_config(const json::Value& v, Config& c) {
   auto read = [&]<class T>(const char* name, T& into) {
+    if (!v.find(name) && name == std::string_view("exact-conv")) {  // runs from before the choice were exact
+      c.exact_conv = true;
+      return;
+    }
     const json::Value& x = v.at(name);
     if constexpr (std::same_as<T, std::string>) into = x.as_string();
     else if constexpr (std::same_as<T, bool>) into = x.as_bool();

@@ -3,6 +3,7 @@
 
 #include <nacre/core/pool.hpp>
 
+#include <algorithm>
 #include <bit>
 #include <cstdint>
 #include <iterator>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include <sys/mman.h>
+#include <sys/resource.h>
 
 namespace nacre::pool::detail {
 
@@ -47,19 +49,15 @@ inline State& state() {
   return *s;
 }
 
-// Addresses cost nothing until they may be written; where fewer are to be had, fewer are asked for.
+// Addresses cost nothing until they may be written; where they are limited, no more are taken than are needed.
 inline void reserve(State& s, std::size_t least) {
-  for (std::size_t bytes = std::size_t{1} << 40;; bytes /= 2) {
-    void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    if (p == MAP_FAILED) {
-      if (bytes / 2 < least + huge_page) throw std::bad_alloc();
-      continue;
-    }
-    auto start = round_up(reinterpret_cast<std::uintptr_t>(p), huge_page);
-    s.limit = static_cast<char*>(p) + bytes;
-    s.end = reinterpret_cast<char*>(start);
-    return;
-  }
+  rlimit addresses{};
+  const bool limited = getrlimit(RLIMIT_AS, &addresses) != 0 || addresses.rlim_cur != RLIM_INFINITY;
+  const std::size_t bytes = std::max(limited ? std::size_t{0} : std::size_t{1} << 40, least + huge_page);
+  void* p = mmap(nullptr, bytes, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  if (p == MAP_FAILED) throw std::bad_alloc();
+  s.limit = static_cast<char*>(p) + bytes;
+  s.end = reinterpret_cast<char*>(round_up(reinterpret_cast<std::uintptr_t>(p), huge_page));
 }
 
 inline void release_run(State& s, char* run, std::size_t bytes) {
@@ -133,6 +131,9 @@ NACRE_INLINE void* allocate(std::size_t bytes) {
     first = *static_cast<void**>(block);
   } else {
     if (s.left < size) {
+      char* whole = reinterpret_cast<char*>(round_up(reinterpret_cast<std::uintptr_t>(s.cursor), page));
+      if (s.cursor + s.left > whole) release_run(s, whole, static_cast<std::size_t>(s.cursor + s.left - whole));
+      s.left = 0;
       s.cursor = allocate_run(s, 4 * small);
       s.left = 4 * small;
     }

@@ -79,6 +79,7 @@ const Window2d windows[] = {
     window(5, 1, 2, 6, 5, {3, 3}, {1, 1}, {2, 1}),  // with output pixels under no tap
     window(1, 4, 4, 2, 3, {2, 2}, {3, 3}, {4, 4}),
     window(0, 4, 4, 2, 3, {3, 3}),
+    window(0, 8, 8, 112, 96, {3, 3}, {1, 1}, {1, 1}),
     window(2, 2, 2, 2, 3, {3, 3}),  // the kernel does not fit: no output
     window(2, 4, 4, 0, 3, {3, 3}),
 };

@@ -16,9 +16,10 @@ namespace nacre::backend::detail {
 
 // The rule, by shape only: whole vectors of 16 channels on both sides and a map of at least 4x4.
 inline bool winograd_fits(const Window2d& w) {
-  return w.kh == 3 && w.kw == 3 && w.stride_h == 1 && w.stride_w == 1 && w.dilation_h == 1 && w.dilation_w == 1 &&
-         w.groups == 1 && w.pad_h <= 2 && w.pad_w <= 2 && w.c >= 16 && w.o >= 16 && w.c % 16 == 0 && w.o % 16 == 0 &&
-         w.h >= 4 && w.w >= 4 && w.oh() >= 4 && w.ow() >= 4;
+  const bool plain = w.kh == 3 && w.kw == 3 && w.stride_h == 1 && w.stride_w == 1 && w.dilation_h == 1 &&
+                     w.dilation_w == 1 && w.groups == 1 && w.pad_h <= 2 && w.pad_w <= 2;
+  return plain && w.c >= 16 && w.o >= 16 && w.c % 16 == 0 && w.o % 16 == 0 && w.n > 0 && w.h >= 4 && w.w >= 4 &&
+         w.oh() >= 4 && w.ow() >= 4;
 }
 
 namespace winograd {
