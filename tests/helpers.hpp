@@ -148,6 +148,15 @@ std::vector<Tensor<T>> value_and_gradients(const Op<T>& f, const std::vector<Ten
   return all;
 }
 
+// Value and gradients of `fast` in T are those of its reference in double.
+template <class T, class Fast, class Reference>
+void check_agrees(const Fast& fast, const Reference& reference, const std::vector<Tensor<double>>& inputs,
+                  double tolerance) {
+  auto got = value_and_gradients<T>(fast, inputs);
+  auto want = value_and_gradients<double>(reference, inputs);
+  for (std::size_t i = 0; i < got.size(); ++i) CHECK(difference(got[i], want[i]) < tolerance);
+}
+
 inline void check_op(const OpCase& c, double float_tolerance = 1e-5) {
   CAPTURE(c.name);
   GradReport report = gradcheck(c.in_double, c.inputs);

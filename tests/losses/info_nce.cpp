@@ -2,6 +2,7 @@
 #include <nacre/losses/info_nce.hpp>
 
 #include "../helpers.hpp"
+#include "wave.hpp"
 
 #include <nacre/ops/matmul.hpp>
 #include <nacre/ops/normalize.hpp>
@@ -64,15 +65,6 @@ OpCase fused(const Problem& p, std::vector<Tensor<double>> heads) {
   return op_case("shared_nce", [p](const auto& v) { return p.fused(v); }, std::move(heads));
 }
 
-// F(n, d, phi)[i][j] = sin(phi + .7 i + 1.3 j + .11 i j): the inputs of the published golden values.
-Tensor<double> wave(i64 n, i64 d, double phi) {
-  Tensor<double> t({n, d});
-  for (i64 i = 0; i < n; ++i)
-    for (i64 j = 0; j < d; ++j)
-      t[i * d + j] =
-          std::sin(phi + .7 * static_cast<double>(i) + 1.3 * static_cast<double>(j) + .11 * static_cast<double>(i * j));
-  return t;
-}
 Tensor<double> unit_wave(i64 n, i64 d, double phi) { return l2_normalize(Var<double>(wave(n, d, phi))).value(); }
 
 }  // namespace
@@ -98,14 +90,10 @@ TEST_CASE("blocks that are forgotten give value and gradients of the whole matri
           CAPTURE(k);
           Problem p(300, 20, 6, k, self, form, temperature);
           std::vector<Tensor<double>> heads{unit_rows<double>({6, 20}, 1), unit_rows<double>({6, 20}, 2)};
-          auto check = [&](auto zero, double tolerance) {
-            using T = decltype(zero);
-            auto fast = value_and_gradients<T>([&](const auto& v) { return p.fused(v); }, heads);
-            auto plain = value_and_gradients<double>([&](const auto& v) { return p.reference(v); }, heads);
-            for (std::size_t i = 0; i < fast.size(); ++i) CHECK(difference(fast[i], plain[i]) < tolerance);
-          };
-          check(double{}, 1e-12);
-          check(float{}, 1e-5 * std::max(1.0, 0.07 / temperature));
+          auto fast = [&](const auto& v) { return p.fused(v); };
+          auto plain = [&](const auto& v) { return p.reference(v); };
+          check_agrees<double>(fast, plain, heads, 1e-12);
+          check_agrees<float>(fast, plain, heads, 1e-5 * std::max(1.0, 0.07 / temperature));
         }
 }
 

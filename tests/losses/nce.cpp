@@ -1,5 +1,7 @@
 #include <nacre/losses/nce.hpp>
 
+#include "wave.hpp"
+
 #include <nacre/autograd/gradcheck.hpp>
 #include <nacre/bank/memory_bank.hpp>
 #include <nacre/bank/negatives.hpp>
@@ -10,6 +12,7 @@
 
 using namespace nacre;
 using losses::NceForm;
+using test::wave;
 
 namespace {
 
@@ -23,16 +26,6 @@ Tensor<double> scores(const Shape& shape, u64 seed) {
   Tensor<double> t(shape);
   Random random(Key{seed});
   for (double& x : t.span()) x = random.uniform(-1, 1);
-  return t;
-}
-
-// F(n, d, phi)[i][j] = sin(phi + .7 i + 1.3 j + .11 i j): the inputs of the published golden values.
-Tensor<double> wave(i64 n, i64 d, double phi) {
-  Tensor<double> t({n, d});
-  for (i64 i = 0; i < n; ++i)
-    for (i64 j = 0; j < d; ++j)
-      t[i * d + j] =
-          std::sin(phi + .7 * static_cast<double>(i) + 1.3 * static_cast<double>(j) + .11 * static_cast<double>(i * j));
   return t;
 }
 
