@@ -21,7 +21,7 @@ Eye open_eye(const Embed& o) {
             [] { return std::string("give --run RUN or --weights FILE.safetensors"); });
   if (!o.run.empty()) {
     Config config = read_config(o.run);
-    nc::backend::exact_conv() = config.exact_conv || o.exact_conv;
+    nc::backend::exact_conv() |= config.exact_conv;
     std::string path = file_in(o.run, "encoder.safetensors");
     nc::check<nc::DataError>(exists(path), "embed",
                              [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });

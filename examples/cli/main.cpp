@@ -136,6 +136,9 @@ void limit_memory() {
   setrlimit(RLIMIT_DATA, &limit);
 }
 
+const char* const about_exact_conv =
+    "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer";
+
 int out_of_memory() {
   std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit\n");
   return 7;
@@ -194,8 +197,7 @@ int main(int argc, char** argv) {
       ->check(CLI::IsMember({"default", "no-hue", "gentle"}));
   c->add_option("--mean", pt.mean, "of each channel after dividing by 255, as r,g,b; default: of the training split");
   c->add_option("--std", pt.std, "of each channel, as r,g,b; default: of the training split");
-  c->add_flag("--exact-conv", pt.exact_conv,
-              "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer");
+  c->add_flag("--exact-conv", pt.exact_conv, about_exact_conv);
   c->add_option("--seed", pt.seed, "names every random number");
   c->add_option("--threads", pt.threads, "0: one per core; the result does not depend on it")
       ->check(CLI::Range(0, 1024));
@@ -252,8 +254,7 @@ int main(int argc, char** argv) {
   c->add_option("--out", em.out, "the .npy file: float32, one row a picture")->required();
   c->add_option("--batch", em.batch, "pictures encoded at once; a row does not depend on it")
       ->check(CLI::Range(1, 1 << 20));
-  c->add_flag("--exact-conv", em.exact_conv,
-              "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer");
+  c->add_flag("--exact-conv", em.exact_conv, about_exact_conv);
   c->add_option("--threads", em.threads, "0: one per core")->check(CLI::Range(0, 1024));
   c->callback([&] { cli::embed(em); });
 

@@ -4,8 +4,7 @@
 //   columns of A^T   [m / rows, k, rows]
 //
 // block_product runs the tiles over operands that lie so, or are near enough to be read in place.
-// Whatever is copied is asked for some lines ahead: a far cache answers in hundreds of cycles, and the hardware sees
-// only plain streams. Tested through tests/backend/cpu/gemm.cpp, conv.cpp and winograd.cpp.
+// Tested through tests/backend/cpu/gemm.cpp, conv.cpp and winograd.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/tile.hpp>

@@ -41,7 +41,7 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
       Scratch<T> v(positions * v_plane), m(positions * m_plane), sink(cols);
       input_transform(x, first, n, zeros.data, v.data, v_plane);
       for (i64 f = 0; f < positions; ++f) {
-        const T* next = u + std::min(f + 1, positions - 1) * u_plane;
+        const T* next = u + std::min(f + 1, positions - 1) * u_plane;  // comes closer meanwhile
         block_product(kern, n, cols, depth, v.data + f * v_plane, depth, 1, u + f * u_plane, 0, m.data + f * m_plane,
                       cols, false,
                       {next, std::max<i64>(1, cols * kern.shapes[0].rows / n / ceil_div(cols, kern.wide()))});

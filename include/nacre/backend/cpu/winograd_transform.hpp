@@ -107,51 +107,41 @@ NACRE_WINOGRAD void weight_gradient_side(const V* s, int step, V* out, int t) {
 }
 #undef NACRE_WINOGRAD
 
-// Tiles [first, first + n) of x through B^T . B: out [36, n, channels], positions `plane` apart.
-template <class T>
-void input_transform(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
+// Tiles [first, first + n) of a map, `size` pixels a side, to out [36, n, channels], positions `plane` apart.
+// side(d, s, e, t) takes `size` values to 6: down the columns first, then along the rows.
+template <int size, class T, class Side>
+void to_positions(const Tiles<const T>& map, i64 first, i64 n, const T* zeros, T* out, i64 plane, Side side) {
   simd::blocks([&] {
     using V = typename Lanes<T>::V;
     for (i64 t = 0; t < n; ++t) {
-      const T* p[36];
-      x.template pixels<6>(first + t, zeros, p);
-      for (i64 c = 0; c < x.channels; c += 16) {
-        V d[36], e[36];
+      const T* p[size * size];
+      map.template pixels<size>(first + t, zeros, p);
+      for (i64 c = 0; c < map.channels; c += 16) {
+        V d[size * size], e[6 * size], z[36];
 #pragma GCC unroll 36
-        for (int i = 0; i < 36; ++i) d[i] = *reinterpret_cast<const V*>(p[i] + c);
+        for (int i = 0; i < size * size; ++i) d[i] = *reinterpret_cast<const V*>(p[i] + c);
 #pragma GCC unroll 36
-        for (int j = 0; j < 6; ++j) input_side(d + j, 6, e + j, 6);
+        for (int j = 0; j < size; ++j) side(d + j, size, e + j, size);
 #pragma GCC unroll 36
-        for (int i = 0; i < 6; ++i) input_side(e + 6 * i, 1, d + 6 * i, 1);
-        T* o = out + t * x.channels + c;
-#pragma GCC unroll 36
-        for (int f = 0; f < 36; ++f) *reinterpret_cast<V*>(o + f * plane) = d[f];
-      }
-    }
-  });
-}
-// Tiles of gy through A . A^T: out [36, n, channels].
-template <class T>
-void gradient_transform(const Tiles<const T>& gy, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
-  simd::blocks([&] {
-    using V = typename Lanes<T>::V;
-    for (i64 t = 0; t < n; ++t) {
-      const T* p[16];
-      gy.template pixels<4>(first + t, zeros, p);
-      for (i64 c = 0; c < gy.channels; c += 16) {
-        V d[16], e[24], z[36];
-#pragma GCC unroll 36
-        for (int i = 0; i < 16; ++i) d[i] = *reinterpret_cast<const V*>(p[i] + c);
-#pragma GCC unroll 36
-        for (int j = 0; j < 4; ++j) gradient_side(d + j, 4, e + j, 4);
-#pragma GCC unroll 36
-        for (int i = 0; i < 6; ++i) gradient_side(e + 4 * i, 1, z + 6 * i, 1);
-        T* o = out + t * gy.channels + c;
+        for (int i = 0; i < 6; ++i) side(e + size * i, 1, z + 6 * i, 1);
+        T* o = out + t * map.channels + c;
 #pragma GCC unroll 36
         for (int f = 0; f < 36; ++f) *reinterpret_cast<V*>(o + f * plane) = z[f];
       }
     }
   });
+}
+// B^T . B of x, 6x6.
+template <class T>
+void input_transform(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
+  to_positions<6>(x, first, n, zeros, out, plane,
+                  [](const auto* d, int s, auto* o, int t) { input_side(d, s, o, t); });
+}
+// A . A^T of gy, 4x4.
+template <class T>
+void gradient_transform(const Tiles<const T>& gy, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
+  to_positions<4>(gy, first, n, zeros, out, plane,
+                  [](const auto* y, int s, auto* o, int t) { gradient_side(y, s, o, t); });
 }
 // m [36, n, channels] through A^T . A to tiles [first, first + n) of y.
 template <class T>
