@@ -181,9 +181,8 @@ class Training {
 
  private:
   void log(const nc::Batch& batch, double lr, double loss) {
-    const nc::Tensor<float>& z = method_.newest();
-    const nc::Tensor<float>& patches = method_.newest_patches();
-    nc::eval::Monitors m = nc::eval::monitors(z, patches.empty() ? z : patches);
+    const auto [a, b] = method_.newest();
+    nc::eval::Monitors m = nc::eval::monitors(a, b.empty() ? a : b);
     gauge_ = m.gauge;
     json::Writer w;
     w.object().key("epoch").value(batch.epoch).key("step").value(steps_done()).key("loss").value(loss);

@@ -23,6 +23,7 @@
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/method.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>

@@ -265,7 +265,7 @@ TEST_CASE("a step draws negatives from the tape's key, keeps its rows, and after
           return info_nce_of(test::converted<double>(z), test::converted<double>(pirl.bank.rows()), in.index, negatives,
                              o.temperature, without);
         };
-        return 0.5 * term(pirl.newest()) + 0.5 * term(pirl.newest_patches());
+        return 0.5 * term(pirl.newest().a) + 0.5 * term(pirl.newest().b);
       };
       CHECK(loss == doctest::Approx(expected(exclude)).epsilon(1e-5));
       if (own) CHECK(loss != doctest::Approx(expected(!exclude)).epsilon(1e-3));
@@ -273,7 +273,7 @@ TEST_CASE("a step draws negatives from the tape's key, keeps its rows, and after
       CHECK(copy.loss(again, batch).loss.item() == static_cast<float>(loss));
 
       MemoryBank<float> moved = pirl.bank;
-      moved.update(in.index, pirl.newest());
+      moved.update(in.index, pirl.newest().a);
       pirl.after_step(batch);
       CHECK(test::same_bits(pirl.bank.rows(), moved.rows()));
     }

@@ -50,11 +50,13 @@ struct Loader::State {
     Key epoch_order = order.fold(e), epoch_augment = augment.fold(e);
     source.prepare(source.views.get(), b, size, images.channels);
     data::reuse(b.index, {size});
+    if (images.labelled()) data::reuse(b.label, {size});
     b.epoch = epoch;
     b.step = step;
     b.progress = static_cast<float>(static_cast<double>(step) / static_cast<double>(total));
     for (i64 i = 0; i < size; ++i)
       b.index[i] = static_cast<i64>(permute(epoch_order, static_cast<u64>(first + i), static_cast<u64>(n)));
+    for (i64 i = 0; i < b.label.size(); ++i) b.label[i] = images.labels[b.index[i]];
     parallel_for(size, 4, [&](i64 begin, i64 end) {
       for (i64 i = begin; i < end; ++i)
         source.fill(source.views.get(), b, i, images[b.index[i]], options.normalization,

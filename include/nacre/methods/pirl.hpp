@@ -14,6 +14,7 @@
 #include <nacre/bank/negatives.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/method.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/resnet.hpp>
 #include <nacre/ops/normalize.hpp>
@@ -68,18 +69,17 @@ struct Pirl {
   // One batch to its loss, negatives drawn from the tape's key. Keeps the image rows for after_step.
   losses::PirlTerms<T> loss(Tape& tape, const Batch& batch) {
     Output out = (*this)(tape, batch.image, batch.patches);
-    newest_ = out.image.value();
-    newest_patches_ = options.lambda > 0 ? out.patches.value() : Tensor<T>();
+    newest_ = {out.image.value(), options.lambda > 0 ? out.patches.value() : Tensor<T>()};
     NegativesOptions draw{
         .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
     Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
     return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
   }
 
-  void after_step(const Batch& batch) { bank.update(batch.index, newest_); }
-  // Rows of the last batch, for the monitors; the second is empty when lambda is 0.
-  const Tensor<T>& newest() const { return newest_; }
-  const Tensor<T>& newest_patches() const { return newest_patches_; }
+  void after_step(const Batch& batch) { bank.update(batch.index, newest_.a); }
+  // The pictures' rows and, unless lambda is 0, the patches'.
+  const Related<T>& newest() const { return newest_; }
+  double expected_loss() const { return losses::expected_initial_loss(options, options.negatives, options.dim); }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);
@@ -90,7 +90,7 @@ struct Pirl {
   }
 
  private:
-  Tensor<T> newest_, newest_patches_;
+  Related<T> newest_;
 };
 
 // Fills the bank with the embeddings of the untrained encoder: one forward pass over the images, unaugmented,

@@ -41,9 +41,11 @@ constexpr Leaf::Of leaf_type() {
 template <class M>
 struct Collect {
   static void into(std::vector<Leaf>& leaves, const std::string& prefix, M& module) {
-    M::visit(module, [&]<class C>(const std::string& name, C& child) {
-      Collect<C>::into(leaves, prefix.empty() ? name : prefix + "." + name, child);
-    });
+    if constexpr (requires { module.collect(leaves, prefix); }) module.collect(leaves, prefix);  // its type is erased
+    else
+      M::visit(module, [&]<class C>(const std::string& name, C& child) {
+        Collect<C>::into(leaves, prefix.empty() ? name : prefix + "." + name, child);
+      });
   }
 };
 template <class T>
