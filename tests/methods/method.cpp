@@ -11,7 +11,7 @@ namespace {
 struct Attract : test::Attract {
   using test::Attract::Attract;
   methods::Related<float> newest() const { return {rows, {}}; }
-  double expected_loss() const { return 1; }
+  double expected_loss(i64) const { return 1; }
 };
 static_assert(methods::Method<Attract>);
 static_assert(methods::Method<methods::AnyMethod>);
@@ -37,7 +37,7 @@ TEST_CASE("training through AnyMethod gives the bits of training the method") {
   methods::AnyMethod any{Attract(Key{1})};
   CHECK(trained(plain, 7) == trained(any, 7));
   CHECK(test::bits(plain) == test::bits(any));
-  CHECK(any.expected_loss() == 1);
+  CHECK(any.expected_loss(8) == 1);
   CHECK(any.newest().a.span()[0] == plain.rows.span()[0]);
   REQUIRE(any.as<Attract>());
   CHECK(any.as<Attract>()->seen.value()[0] == plain.seen.value()[0]);

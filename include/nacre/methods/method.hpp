@@ -3,7 +3,7 @@
 //   loss(tape, batch)    -> a struct whose `.loss` is a scalar; keeps what after_step and newest need
 //   after_step(batch)    moves banks, queues and momentum copies, after the optimizer
 //   newest()             unit rows of the last batch: a [B, D], and b [B, D] whose row i is to lie near row i of a
-//   expected_loss()      the loss of an encoder that has learnt nothing, 0 where there is no closed form
+//   expected_loss(B)     at a batch of B, of an encoder that tells nothing apart; 0 where there is no closed form
 //   visit                names parameters and states; what is visited is all there is: a checkpoint holds no more
 //
 // A method of one's own needs no more than these (examples/05_my_method.cpp); train::Trainer runs it.
@@ -37,7 +37,7 @@ concept Method = std::copyable<M> && requires(M m, const M& c, Tape& tape, const
   { m.loss(tape, batch).loss } -> std::convertible_to<Var<T>>;
   m.after_step(batch);
   { c.newest() } -> std::convertible_to<Related<T>>;
-  { c.expected_loss() } -> std::convertible_to<double>;
+  { c.expected_loss(i64{}) } -> std::convertible_to<double>;
 };
 
 class AnyMethod {
@@ -55,7 +55,7 @@ class AnyMethod {
   Terms<float> loss(Tape& tape, const Batch& batch) { return {held_->loss(tape, batch)}; }
   void after_step(const Batch& batch) { held_->after_step(batch); }
   Related<float> newest() const { return held_->newest(); }
-  double expected_loss() const { return held_->expected_loss(); }
+  double expected_loss(i64 batch) const { return held_->expected_loss(batch); }
 
   // The method itself, or nullptr if it is of another type.
   template <class M>
@@ -78,7 +78,7 @@ class AnyMethod {
     virtual Var<float> loss(Tape&, const Batch&) = 0;
     virtual void after_step(const Batch&) = 0;
     virtual Related<float> newest() const = 0;
-    virtual double expected_loss() const = 0;
+    virtual double expected_loss(i64 batch) const = 0;
     virtual void collect(std::vector<nn::detail::Leaf>&, const std::string&) = 0;
   };
   template <class M>
@@ -89,7 +89,7 @@ class AnyMethod {
     Var<float> loss(Tape& tape, const Batch& batch) override { return method.loss(tape, batch).loss; }
     void after_step(const Batch& batch) override { method.after_step(batch); }
     Related<float> newest() const override { return method.newest(); }
-    double expected_loss() const override { return method.expected_loss(); }
+    double expected_loss(i64 batch) const override { return method.expected_loss(batch); }
     void collect(std::vector<nn::detail::Leaf>& leaves, const std::string& prefix) override {
       nn::detail::Collect<M>::into(leaves, prefix, method);
     }

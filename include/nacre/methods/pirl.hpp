@@ -79,7 +79,7 @@ struct Pirl {
   void after_step(const Batch& batch) { bank.update(batch.index, newest_.a); }
   // The pictures' rows and, unless lambda is 0, the patches'.
   const Related<T>& newest() const { return newest_; }
-  double expected_loss() const { return losses::expected_initial_loss(options, options.negatives, options.dim); }
+  double expected_loss(i64) const { return losses::expected_initial_loss(options, options.negatives, options.dim); }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);

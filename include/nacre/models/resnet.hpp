@@ -3,6 +3,7 @@
 //   x [N, H, W, C] -> stem -> layer1 .. layer4 -> pool [N, features()]
 //   stem   imagenet: 7x7 / 2, batch norm, relu, 3x3 / 2 max pool      cifar: 3x3, batch norm, relu
 //   stage i: width 2^(i-1) channels (times 4 for ResNet-50), stride 2 from the second on
+//   norm     batch; or group or layer norm in its places, where samples must not meet (CPC) (nn/norm.hpp)
 //
 // Names are torchvision's, so its weights load (models/weights.hpp). Without a tape a ResNet is const and
 // thread-safe. He et al., "Deep residual learning for image recognition", 2015. Throws nacre::Error.
@@ -23,6 +24,7 @@ struct ResNetOptions {
   i64 width = 64;  // channels of the first stage
   Stem stem = Stem::imagenet;
   i64 in_channels = 3;
+  nn::Norm norm = nn::Norm::batch;
   bool zero_init_residual = false;  // last gamma of each block starts at 0, as torchvision's option of that name
 };
 
@@ -58,13 +60,13 @@ class ResNet {
     bool imagenet = o.stem == Stem::imagenet, bottleneck = o.depth == 50;
     conv1_ = nn::Conv2d<T>(o.in_channels, o.width, imagenet ? 7 : 3,
                            {.stride = imagenet ? 2 : 1, .padding = imagenet ? 3 : 1}, key.fold("conv1"));
-    bn1_ = nn::BatchNorm<T>(o.width);
+    bn1_ = nn::ImageNorm<T>(o.width, o.norm);
     i64 in = o.width;
     for (int s = 0; s < 4; ++s) {
       i64 channels = o.width << s, count = o.depth == 18 ? 2 : (s == 0 ? 3 : s == 1 ? 4 : s == 2 ? 6 : 3);
       for (i64 b = 0; b < count; ++b) {
         Key block = key.fold("layer").fold(static_cast<u64>(s)).fold(static_cast<u64>(b));
-        layers_[s].blocks.emplace_back(in, channels, s > 0 && b == 0 ? 2 : 1, bottleneck, block);
+        layers_[s].blocks.emplace_back(in, channels, s > 0 && b == 0 ? 2 : 1, bottleneck, block, o.norm);
         if (o.zero_init_residual) layers_[s].blocks.back().zero_last_gamma();
         in = bottleneck ? 4 * channels : channels;
       }
@@ -122,7 +124,7 @@ class ResNet {
   ResNetOptions options_;
   i64 features_ = 0;
   nn::Conv2d<T> conv1_;
-  nn::BatchNorm<T> bn1_;
+  nn::ImageNorm<T> bn1_;
   Stage<T> layers_[4];
 };
 

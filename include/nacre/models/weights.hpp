@@ -4,7 +4,7 @@
 //   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
 //
 // Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
-// shapes. `fc.*` (named in EncoderFile::unused) and `*.num_batches_tracked` of torchvision are accepted and left
+// shapes, the norm where it is not batch norm off the metadata. `fc.*` (named in EncoderFile::unused) and `*.num_batches_tracked` of torchvision are accepted and left
 // out. Any float type is read. Loading is all or nothing: missing, unexpected, mis-shaped and non-finite tensors
 // are listed in one message, before anything is changed.
 // Throws DataError, WriteError. Tested in tests/models/weights.cpp.
@@ -64,6 +64,19 @@ void each_weight(const ResNet<T>& encoder, F&& f) {
   nn::for_each_state(encoder, [&](const std::string& name, const State<T>& s) { f(name, s.value()); });
 }
 
+inline std::string name_of(nn::Norm norm) {
+  return norm == nn::Norm::group ? "group" : norm == nn::Norm::layer ? "layer" : "batch";
+}
+
+inline nn::Norm read_norm(const io::SafeTensors& file) {
+  auto found = file.metadata().find("norm");
+  if (found == file.metadata().end()) return nn::Norm::batch;
+  for (nn::Norm norm : {nn::Norm::batch, nn::Norm::group, nn::Norm::layer})
+    if (found->second == name_of(norm)) return norm;
+  fail<DataError>("load_encoder", file.file_name() + ": metadata 'norm' is " + io::json::printable(found->second) +
+                                      "; need batch, group or layer");
+}
+
 inline ResNetOptions read_options(const io::SafeTensors& file) {
   const io::TensorInfo* conv1 = file.find("conv1.weight");
   bool square = conv1 && conv1->shape.rank() == 4 && conv1->shape[2] == conv1->shape[3];
@@ -85,7 +98,8 @@ inline ResNetOptions read_options(const io::SafeTensors& file) {
                               : 18,
           .width = conv1->shape[0],
           .stem = conv1->shape[2] == 7 ? Stem::imagenet : Stem::cifar,
-          .in_channels = conv1->shape[1]};
+          .in_channels = conv1->shape[1],
+          .norm = read_norm(file)};
 }
 
 // [r, g, b], one number for each channel, or nothing.
@@ -119,6 +133,7 @@ void save_encoder(const std::string& path, const ResNet<T>& encoder, const Encod
   const ResNetOptions& o = encoder.options();
   writer.metadata("model", "resnet" + std::to_string(o.depth));
   writer.metadata("stem", o.stem == Stem::cifar ? "cifar" : "imagenet");
+  if (o.norm != nn::Norm::batch) writer.metadata("norm", detail::name_of(o.norm));
   if (about.image_size > 0) writer.metadata("image_size", std::to_string(about.image_size));
   if (about.normalization.known())
     for (auto [key, values] : {std::pair{"mean", about.normalization.mean}, {"std", about.normalization.std}}) {
@@ -136,6 +151,8 @@ void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
   detail::Differences wrong;
   std::size_t used = 0;
   std::vector<Tensor<T>> staged;
+  if (nn::Norm norm = detail::read_norm(file), expected = encoder.options().norm; norm != expected)
+    wrong.add("differs: the norm is " + detail::name_of(norm) + ", expected " + detail::name_of(expected));
   detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>& t) {
     const io::TensorInfo* info = file.find(name);
     const Shape& s = t.shape();

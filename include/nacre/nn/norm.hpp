@@ -1,10 +1,17 @@
 // LayerNorm and GroupNorm: normalisation that does not look at the rest of the batch (ops/normalize.hpp).
 //
 //   LayerNorm  x [.., C]: over the last extent        GroupNorm  x [N, .., C]: over pixels and C / groups channels
+//   ImageNorm  x [N, H, W, C]: the norm of a convolutional network, chosen by an option:
+//              batch   over the batch and the pixels (nn/batchnorm.hpp)
+//              group   over the pixels and 16 channels of one picture; over all its channels where 16 do not divide them
+//              layer   over the pixels and channels of one picture: one group
+//
+// Of Wu & He's two rules, 32 groups or 16 channels a group, the second: on a map of one pixel, where narrow networks
+// and small patches end, a group of one or two channels would leave nothing of them.
 // Ba et al., 2016; Wu & He, 2018. Tested in tests/nn/layers.cpp.
 #pragma once
 
-#include <nacre/nn/module.hpp>
+#include <nacre/nn/batchnorm.hpp>
 #include <nacre/ops/normalize.hpp>
 
 namespace nacre::nn {
@@ -39,6 +46,37 @@ struct GroupNorm {
   Var<T> operator()(const Var<T>& x) const { return group_norm(x, weight(x), bias(x), groups, eps); }
 
   static void visit(auto& self, auto&& f) {
+    f("weight", self.weight);
+    f("bias", self.bias);
+  }
+};
+
+enum class Norm { batch, group, layer };
+
+template <class T>
+struct ImageNorm : BatchNorm<T> {  // with groups the running statistics are empty
+  i64 groups = 0;                  // 0: batch norm
+
+  ImageNorm() = default;
+  ImageNorm(i64 channels, Norm norm) : BatchNorm<T>(channels) {
+    if (norm == Norm::batch) return;
+    groups = norm == Norm::group && channels % 16 == 0 ? channels / 16 : 1;
+    this->running_mean = this->running_var = {};
+  }
+
+  Var<T> operator()(const Var<T>& x) const {
+    if (groups == 0) return BatchNorm<T>::operator()(x);
+    return group_norm(x, this->weight(x), this->bias(x), groups, this->options.eps);
+  }
+  // relu(norm(x) + residual), or relu(norm(x)).
+  Var<T> relu(const Var<T>& x, const Var<T>& residual = {}) const {
+    if (groups == 0) return BatchNorm<T>::relu(x, residual);
+    Var<T> y = (*this)(x);
+    return nacre::relu(residual.node() ? y + residual : y);
+  }
+
+  static void visit(auto& self, auto&& f) {
+    if (self.groups == 0) return BatchNorm<T>::visit(self, f);
     f("weight", self.weight);
     f("bias", self.bias);
   }
