@@ -75,6 +75,7 @@ TEST_CASE("a ResNet's gradient agrees with finite differences along a direction 
   };
   for (Row row : {Row{{.width = 2, .stem = Stem::imagenet, .in_channels = 1}, Mode::train, 64},
                   {{.width = 2, .stem = Stem::cifar}, Mode::infer, 16},
+                  {{.width = 2, .stem = Stem::cifar, .norm = nn::Norm::group}, Mode::train, 16},
                   {{.depth = 50, .width = 2, .stem = Stem::cifar}, Mode::infer, 16}}) {
     auto net = used<double>(row.options, 3);
     auto x = randn({3, row.height, 16, row.options.in_channels}), weight = uniform({3, net.features()}, 0.5, 1.5, 9);
@@ -122,6 +123,20 @@ TEST_CASE("an embedding depends on its picture alone: not on the batch, the chun
     Tape tape(Mode::infer);
     CHECK(same_bits(y, net(constant(tape, x)).value()));
     CHECK(!same_bits(y.rows(0, 1).clone(), y.rows(1, 2).clone()));
+  }
+}
+
+TEST_CASE("without batch norm a network has no statistics, trains as it is used, and a row does not see the batch") {
+  for (nn::Norm norm : {nn::Norm::group, nn::Norm::layer}) {
+    ResNet<float> net({.width = 4, .stem = Stem::cifar, .norm = norm}, Key{1});
+    nn::for_each_state(net, [](const std::string& name, const auto&) { FAIL_CHECK(name); });
+    CHECK(nn::parameter_count(net) == nn::parameter_count(ResNet<float>({.width = 4, .stem = Stem::cifar}, Key{1})));
+    auto x = randn<float>({5, 12, 12, 3});
+    auto y = net.embed(x);
+    Tape tape, one;
+    CHECK(same_bits(y, net(constant(tape, x)).value()));
+    CHECK(same_bits(y.rows(2, 3).clone(), net(constant(one, x.rows(2, 3))).value()));
+    CHECK(same_bits(y, with_threads(3, [&] { return net.embed(x); })));
   }
 }
 

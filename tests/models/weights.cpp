@@ -58,6 +58,8 @@ TEST_CASE("an encoder comes back from its file with the same embeddings: every d
   scratch::Directory directory;
   for (models::ResNetOptions o : {models::ResNetOptions{.depth = 18, .width = 3, .stem = Stem::cifar, .in_channels = 1},
                                   {.depth = 34, .width = 2, .stem = Stem::imagenet, .in_channels = 3},
+                                  {.depth = 18, .width = 2, .stem = Stem::cifar, .norm = nn::Norm::layer},
+                                  {.depth = 18, .width = 32, .stem = Stem::cifar, .norm = nn::Norm::group},
                                   {.depth = 50, .width = 2, .stem = Stem::imagenet, .in_channels = 4}}) {
     auto net = used(o);
     models::save_encoder(directory / "e", net);
@@ -66,6 +68,7 @@ TEST_CASE("an encoder comes back from its file with the same embeddings: every d
     CHECK(back.options().width == o.width);
     CHECK(back.options().stem == o.stem);
     CHECK(back.options().in_channels == o.in_channels);
+    CHECK(back.options().norm == o.norm);
     auto x = randn<float>({2, 20, 17, o.in_channels});
     CHECK(same_bits(back.embed(x), net.embed(x)));
     CHECK(difference(models::load_encoder<double>(directory / "e").embed(converted<double>(x)), net.embed(x)) < 1e-5);
@@ -136,6 +139,30 @@ TEST_CASE("preparation that no picture can have is an error, not a guess") {
                 text = scratch::error<DataError>([&] { models::load_encoder<float>(path, &about); });
     check_says(text, {key});
   }
+}
+
+TEST_CASE("the norm of a network is part of its file, and another one is an error") {
+  scratch::Directory directory;
+  ResNet<float> group({.width = 32, .stem = Stem::cifar, .norm = nn::Norm::group}, Key{1});
+  models::save_encoder(directory / "e", group);
+  auto file = io::SafeTensors::open(directory / "e");
+  CHECK(file.metadata().at("norm") == "group");
+  CHECK(!file.contains("bn1.running_mean"));
+  auto x = randn<float>({1, 8, 8, 3});
+  ResNet<float> layer({.width = 32, .stem = Stem::cifar, .norm = nn::Norm::layer}, Key{1});
+  CHECK(!same_bits(layer.embed(x), group.embed(x)));  // the same weights under the same names
+  check_says(scratch::error<DataError>([&] { models::load_weights(file, layer); }),
+             {"the norm is group, expected layer"});
+  ResNet<float> batch({.width = 32, .stem = Stem::cifar}, Key{1});
+  check_says(scratch::error<DataError>([&] { models::load_weights(file, batch); }),
+             {"the norm is group, expected batch", "missing: bn1.running_mean [32]"});
+
+  File batch_file;
+  CHECK(io::SafeTensors::open(batch_file.directory / "valid").metadata().count("norm") == 0);  // as torchvision's
+  batch_file.metadata["norm"] = "layer";
+  check_says(batch_file.load_error(), {"unexpected: bn1.running_mean [2]"});
+  batch_file.metadata["norm"] = "instance";
+  check_says(batch_file.load_error(), {"metadata 'norm' is", "instance", "batch, group or layer"});
 }
 
 TEST_CASE("missing, unexpected and mis-shaped tensors are listed in one message") {

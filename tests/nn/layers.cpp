@@ -77,6 +77,27 @@ TEST_CASE("LayerNorm and GroupNorm have the gradients they say") {
   CHECK(names(group) == Names{"weight", "bias"});
 }
 
+TEST_CASE("ImageNorm is batch, group or layer norm under the same names; relu and residual included") {
+  Var<double> x(randn({2, 3, 2, 32})), residual(randn({2, 3, 2, 32}, 2));
+  nn::BatchNorm<double> bn(32);
+  nn::GroupNorm<double> by_16(2, 32), one(1, 32);
+  auto agree = [&](const auto& norm, const auto& reference) {
+    CHECK(same_bits(norm(x).value(), reference(x).value()));
+    CHECK(same_bits(norm.relu(x).value(), relu(reference(x)).value()));
+    CHECK(same_bits(norm.relu(x, residual).value(), relu(reference(x) + residual).value()));
+    CHECK(names(norm) == names(reference));
+  };
+  agree(nn::ImageNorm<double>(32, nn::Norm::batch), bn);
+  agree(nn::ImageNorm<double>(32, nn::Norm::group), by_16);
+  agree(nn::ImageNorm<double>(32, nn::Norm::layer), one);
+  CHECK(nn::ImageNorm<float>(24, nn::Norm::group).groups == 1);  // 16 does not divide 24
+  CHECK(nn::ImageNorm<float>(16, nn::Norm::group).groups == 1);
+  CHECK(nn::ImageNorm<float>(512, nn::Norm::group).groups == 32);
+  nn::ImageNorm<double> group(32, nn::Norm::group);
+  randomise(group);
+  check_module(group, randn({2, 2, 1, 32}), Mode::train, 1e-3);
+}
+
 TEST_CASE("Sequential is one layer after another, functions included, named by position") {
   nn::Linear<double> a(3, 4, Key{1}), b(4, 2, Key{2});
   nn::Sequential net(

@@ -4,9 +4,9 @@
 //   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
 //
 // Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
-// shapes, the norm where it is not batch norm off the metadata. `fc.*` (named in EncoderFile::unused) and `*.num_batches_tracked` of torchvision are accepted and left
-// out. Any float type is read. Loading is all or nothing: missing, unexpected, mis-shaped and non-finite tensors
-// are listed in one message, before anything is changed.
+// shapes, a norm that is not batch norm off the metadata. `fc.*` (named in EncoderFile::unused) and
+// `*.num_batches_tracked` of torchvision are accepted and left out. Any float type is read. Loading is all or nothing:
+// missing, unexpected, mis-shaped and non-finite tensors are listed in one message, before anything is changed.
 // Throws DataError, WriteError. Tested in tests/models/weights.cpp.
 #pragma once
 

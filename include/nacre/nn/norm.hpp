@@ -3,7 +3,7 @@
 //   LayerNorm  x [.., C]: over the last extent        GroupNorm  x [N, .., C]: over pixels and C / groups channels
 //   ImageNorm  x [N, H, W, C]: the norm of a convolutional network, chosen by an option:
 //              batch   over the batch and the pixels (nn/batchnorm.hpp)
-//              group   over the pixels and 16 channels of one picture; over all its channels where 16 do not divide them
+//              group   over the pixels of one picture and 16 channels, or all where 16 does not divide their number
 //              layer   over the pixels and channels of one picture: one group
 //
 // Of Wu & He's two rules, 32 groups or 16 channels a group, the second: on a map of one pixel, where narrow networks
