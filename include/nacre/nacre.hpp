@@ -7,6 +7,7 @@
 #include <nacre/autograd/gradcheck.hpp>
 #include <nacre/bank/memory_bank.hpp>
 #include <nacre/bank/negatives.hpp>
+#include <nacre/bank/queue.hpp>
 #include <nacre/data/augment.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/data/loader.hpp>
@@ -18,13 +19,19 @@
 #include <nacre/io/npy.hpp>
 #include <nacre/io/safetensors.hpp>
 #include <nacre/io/sha256.hpp>
+#include <nacre/losses/contrast.hpp>
 #include <nacre/losses/gathered_nce.hpp>
 #include <nacre/losses/info_nce.hpp>
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/method.hpp>
+#include <nacre/methods/moco.hpp>
+#include <nacre/methods/moco_v3.hpp>
+#include <nacre/methods/momentum.hpp>
 #include <nacre/methods/pirl.hpp>
+#include <nacre/methods/simclr.hpp>
+#include <nacre/methods/supervised.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>

@@ -1,7 +1,8 @@
 // Parameter<T> (trained) and State<T> (kept, not trained: running statistics): the leaves of a module.
 //
 // Both copy by value, so a copy of a module is a second set of weights: a momentum encoder is `auto key = query;`.
-// `p(x)` is the parameter as an operand beside x: on x's tape with a gradient in training, else a constant.
+// `p(x)` is the parameter as an operand beside x: on x's tape with a gradient in training, else a constant. A copy of
+// a frozen parameter is frozen.
 // Tested in tests/autograd/parameter.cpp.
 #pragma once
 
@@ -17,7 +18,7 @@ class Parameter {
     node_->value = std::move(value);
     node_->needs_grad = true;
   }
-  Parameter(const Parameter& o) : Parameter(o.node_->value.clone(), o.decay_) {}
+  Parameter(const Parameter& o) : Parameter(o.node_->value.clone(), o.decay_) { node_->needs_grad = o.trained(); }
   Parameter(Parameter&&) noexcept = default;
   Parameter& operator=(Parameter o) noexcept {
     std::swap(node_, o.node_);
@@ -30,6 +31,8 @@ class Parameter {
   const Shape& shape() const { return node_->value.shape(); }
   bool empty() const { return node_->value.empty(); }
   bool decay() const { return decay_; }  // false: no weight decay (biases, normalisation)
+  bool trained() const { return node_->needs_grad; }
+  void freeze() { node_->needs_grad = false; }  // no gradient from now on, and no optimizer (nn::freeze)
   const std::shared_ptr<Node<T, D>>& node() const { return node_; }
 
   Var<T, D> operator()(const Var<T, D>& beside) const {

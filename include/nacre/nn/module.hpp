@@ -134,6 +134,13 @@ void for_each_state(M& module, F&& f) {
   detail::walk<false>(module, f);
 }
 
+// Parameters get no gradient any more and no optimizer takes them: a momentum encoder, a network that is only probed.
+// To be called before an optimizer is made.
+template <class M>
+void freeze(M& module) {
+  for_each_parameter(module, [](const std::string&, auto& p) { p.freeze(); });
+}
+
 template <class M>
 i64 parameter_count(const M& module) {
   i64 n = 0;

@@ -1,10 +1,10 @@
 // Store: the parameters of a module packed into one block of values and one of gradients.
 //
 // After construction every Parameter is a view into the blocks, decayed ones first, so an update is one pass over
-// two long runs. A parameter that got no gradient in a step is left alone. The store keeps the parameters' nodes:
-// the module may be moved, copied from or destroyed, but neither re-assigned (nn::copy_parameters writes in place)
-// nor given to a second optimizer; a step throws nacre::Error where that happened.
-// Tested in tests/optim/store.cpp.
+// two long runs. A parameter that got no gradient in a step is left alone; a frozen one is not taken in. The store
+// keeps the parameters' nodes: the module may be moved, copied from or destroyed, but neither re-assigned
+// (nn::copy_parameters writes in place) nor given to a second optimizer; a step throws nacre::Error where that
+// happened. Tested in tests/optim/store.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/reduce.hpp>
@@ -32,10 +32,10 @@ class Store {
     nn::for_each_parameter(module, [&](const std::string& name, Parameter<T>& p) {
       std::vector<Slot>& slots = p.decay() ? slots_ : plain;
       bool twice = std::any_of(slots.begin(), slots.end(), [&](const Slot& s) { return s.node == p.node(); });
-      if (!p.empty() && !twice) slots.push_back({name, p.node(), 0, p.value().size(), p.decay()});
+      if (!p.empty() && p.trained() && !twice) slots.push_back({name, p.node(), 0, p.value().size(), p.decay()});
     });
     for (Slot& s : plain) slots_.push_back(std::move(s));
-    check(!slots_.empty(), "optimizer", [] { return std::string("the module has no parameters"); });
+    check(!slots_.empty(), "optimizer", [] { return std::string("the module has no parameters to train"); });
     i64 total = 0;
     for (Slot& s : slots_) {
       s.offset = total;

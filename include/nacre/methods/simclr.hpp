@@ -1,0 +1,61 @@
+// SimCLR: two crops of one picture are to be nearer than crops of different pictures.
+//
+//   views [2B, S, S, C] -> encoder -> mlp head -> unit rows z [2B, dim]        loss = losses::nt_xent(z)
+//
+// The other views of the batch are the negatives, so the batch is what makes it strong: at 128 rows it has 254 where
+// the paper's has 8,190. Batch statistics run over both views of the batch; on one device nothing splits a
+// positive pair from the rest, so they give no pair away.
+// `batch.image` holds the first view of every sample, then the second (pretext::two_views).
+// Chen et al., "A simple framework for contrastive learning of visual representations", 2020.
+// Throws nacre::Error. Tested in tests/methods/simclr.cpp.
+#pragma once
+
+#include <nacre/losses/nt_xent.hpp>
+#include <nacre/methods/method.hpp>
+#include <nacre/models/mlp.hpp>
+#include <nacre/models/resnet.hpp>
+#include <nacre/ops/cast.hpp>
+#include <nacre/ops/normalize.hpp>
+
+namespace nacre::methods {
+
+struct SimclrOptions {
+  models::ResNetOptions encoder;  // unused with an encoder of one's own
+  i64 dim = 128;                  // of the embedding
+  double temperature = 0.5;       // the paper's for CIFAR-10; 0.1 for ImageNet
+};
+
+template <class T, class Encoder = models::ResNet<T>>
+struct Simclr {
+  SimclrOptions options;
+  Encoder encoder;
+  models::Mlp<T> head;
+
+  Simclr(const SimclrOptions& o, Key key) : Simclr(o, Encoder(o.encoder, key.fold("encoder")), key) {}
+  Simclr(const SimclrOptions& o, Encoder own, Key key)
+      : options(o),
+        encoder(std::move(own)),
+        head({encoder.features(), encoder.features(), o.dim}, {}, key.fold("head")) {}
+
+  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
+
+  Terms<T> loss(Tape& tape, const Batch& batch) {
+    Var<T> z = embed_image(cast<T>(constant(tape, batch.image)));
+    i64 n = z.dim(0) / 2;
+    newest_ = {z.value().rows(0, n), z.value().rows(n, 2 * n)};
+    return {losses::nt_xent(z, options.temperature)};
+  }
+  void after_step(const Batch&) {}
+  const Related<T>& newest() const { return newest_; }
+  double expected_loss(i64 batch) const { return std::log(static_cast<double>(2 * batch - 1)); }
+
+  static void visit(auto& self, auto&& f) {
+    f("encoder", self.encoder);
+    f("head", self.head);
+  }
+
+ private:
+  Related<T> newest_;
+};
+
+}  // namespace nacre::methods

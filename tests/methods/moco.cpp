@@ -1,0 +1,156 @@
+// methods/moco.hpp, moco_v3.hpp and momentum.hpp.
+#include <nacre/methods/moco.hpp>
+#include <nacre/methods/moco_v3.hpp>
+#include <nacre/nn/batchnorm.hpp>
+#include <nacre/pretext/two_views.hpp>
+
+#include "check.hpp"
+
+using namespace nacre;
+using methods::Moco;
+using methods::MocoOptions;
+using methods::MocoV3;
+
+namespace {
+
+models::ResNetOptions encoder() { return {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1}; }
+MocoOptions small() {
+  MocoOptions o;
+  o.encoder = encoder();
+  o.dim = 6;
+  o.queue = 10;
+  o.groups = 2;
+  o.temperature = 0.3;
+  return o;
+}
+methods::MocoV3Options small_v3() {
+  methods::MocoV3Options o;
+  o.encoder = encoder();
+  o.hidden = 5;
+  o.dim = 4;
+  return o;
+}
+Batch noise(i64 samples) {
+  Batch batch;
+  batch.image = test::randn<float>({2 * samples, 8, 8, 1}, 1);
+  return batch;
+}
+Loader loader() {
+  return Loader(test::noise_pictures(24, 8, 1), pretext::two_views({.image = 8}), {.batch = 6, .epochs = 2}, Key{5});
+}
+
+// Batch norm and nothing else: an embedding that is all statistics.
+struct Statistics {
+  nn::BatchNorm<double> bn{2};
+  Var<double> operator()(const Var<double>& x) const { return bn(x); }
+  static void visit(auto& self, auto&& f) { f("bn", self.bn); }
+};
+
+}  // namespace
+
+TEST_CASE("every gradient of the whole loss agrees with finite differences, and the check can fail") {
+  Batch batch = noise(4);
+  for (i64 groups : {1, 2}) {
+    MocoOptions o = small();
+    o.groups = groups;
+    o.mlp_head = groups == 2;
+    Moco<double> moco(o, Key{3});
+    test::check_gradient(moco, [&](Tape& tape) { return moco.loss(tape, batch).loss; });
+  }
+  MocoV3<double> v3(small_v3(), Key{3});
+  test::check_gradient(v3, [&](Tape& tape) { return v3.loss(tape, batch).loss; });
+}
+
+TEST_CASE("MoCo trains to the same bits at any thread count and across a stop") {
+  test::check_training([] { return Moco<float>(small(), Key{3}); }, loader);
+  test::check_training([] { return MocoV3<float>(small_v3(), Key{3}); }, loader);
+}
+
+TEST_CASE("the optimizer takes in the query encoder alone; the copy follows it, and so does a copy of the copy") {
+  Moco<float> moco(small(), Key{3}), copy = moco;
+  optim::Sgd<float> sgd(copy);
+  for (const auto& slot : sgd.store().slots()) CHECK(slot.name.find("key_") == std::string::npos);
+  i64 trained = 0;
+  for (const auto& slot : sgd.store().slots()) trained += slot.size;
+  CHECK(trained == nn::parameter_count(copy.encoder) + nn::parameter_count(copy.head));
+
+  for (float& w : copy.head.out.weight.value().span()) w += 1;
+  float before = copy.key_head.out.weight.value()[3];
+  Tape tape;
+  copy.loss(tape, noise(4));
+  CHECK(copy.key_head.out.weight.value()[3] == before);  // not before the optimizer's step
+  copy.after_step({});
+  CHECK(copy.key_head.out.weight.value()[3] == doctest::Approx(before + 0.01f));
+}
+
+TEST_CASE("a key enters the queue after the loss that it is the positive of") {
+  Moco<float> moco(small(), Key{3});
+  Tensor<float> before = moco.queue.rows().clone();
+  Tape tape;
+  moco.loss(tape, noise(4));
+  CHECK(test::same_bits(moco.queue.rows(), before));
+  moco.after_step({});
+  CHECK(moco.queue.cursor() == 4);
+  CHECK(test::same_bits(moco.queue.rows().rows(0, 4), moco.newest().b));
+}
+
+TEST_CASE("rows in groups are normalised by their group") {
+  Tape tape;
+  Statistics module;
+  Tensor<double> x = test::randn({7, 2}, 1);
+  Var<double> y = methods::in_groups(constant(tape, x), 2, module);
+  CHECK(test::difference(y.value().rows(0, 3), module(constant(tape, x.rows(0, 3))).value()) < 1e-14);
+  CHECK(test::difference(y.value().rows(3, 7), module(constant(tape, x.rows(3, 7))).value()) < 1e-14);
+  test::check_message([&] { methods::in_groups(constant(tape, x), 4, module); },
+                      {"in_groups", "7 rows in 4 groups", "two rows"});
+}
+
+TEST_CASE("shuffled batch norm: keys come back in their order, normalised with other rows than their queries") {
+  Statistics module;
+  Tensor<double> x = test::randn({64, 2}, 1);
+  Tape tape;
+  Tensor<double> q = methods::in_groups(constant(tape, x), 16, module).value();
+  Tensor<double> k = methods::shuffled_in_groups(x, 16, module, Key{2});
+  Tensor<double> again = methods::shuffled_in_groups(x, 16, module, Key{2});
+  CHECK(test::same_bits(k, again));
+  // Pictures that are all statistics: without the shuffle a key is its query, bit for bit, and the pair is given away.
+  CHECK(test::same_bits(methods::in_groups(constant(tape, x), 16, module).value(), q));
+  i64 same = 0;
+  double together = 0;  // yet each key is of its own picture: one affine map of it
+  for (i64 i = 0; i < 64; ++i) {
+    same += k[2 * i] == q[2 * i];
+    together += x[2 * i] * k[2 * i];
+  }
+  CHECK(same == 0);
+  CHECK(together > 30);
+}
+
+TEST_CASE("a queue of the encoder's own keys makes the loss that of one that tells nothing apart") {
+  MocoOptions o = small();
+  o.encoder.width = 8;
+  o.queue = 512;
+  o.dim = 64;
+  Moco<float> moco(o, Key{1});
+  double loss = 0;
+  for (int step = 0; step < 20; ++step) {
+    Batch batch;
+    batch.image = test::randn<float>({64, 8, 8, 1}, static_cast<u64>(step));
+    Tape tape(Mode::train, Key{static_cast<u64>(step)});
+    loss = moco.loss(tape, batch).loss.item();
+    moco.queue.push(moco.newest().b);
+  }
+  CHECK(std::abs(loss - moco.expected_loss(32)) < 0.3);
+
+  methods::MocoV3Options wide = small_v3();
+  wide.hidden = wide.dim = 64;
+  MocoV3<float> v3(wide, Key{1});
+  Tape tape;
+  CHECK(std::abs(v3.loss(tape, noise(32)).loss.item() - v3.expected_loss(32)) < 0.5);
+}
+
+TEST_CASE("the momentum of v3 rises to 1 along half a cosine") {
+  MocoV3<float> v3(small_v3(), Key{1});
+  CHECK(v3.momentum(0) == doctest::Approx(0.99));
+  CHECK(v3.momentum(0.5) == doctest::Approx(0.995));
+  CHECK(v3.momentum(1) == doctest::Approx(1));
+}
