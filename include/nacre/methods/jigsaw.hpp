@@ -1,0 +1,73 @@
+// Jigsaw: an encoder that learns by naming the order in which the nine patches of a picture were laid.
+//
+//   patches [B, 9, P, P, C] -> encoder, each patch alone -> puzzle head (nine rows side by side) -> scores [B, |P|]
+//   loss = cross entropy against the row of the permutation set, Batch::puzzle [B]; chance: log |P|
+//
+// The baseline of PIRL: it must keep what PIRL throws away, the place of each patch, so its last stage serves the
+// puzzle and not the picture. One output an order: |P| stays in the thousands, of 362,880. The set is a pure function
+// of options and key, so no state holds it; the views (pretext/jigsaw.hpp, with their guards against shortcuts) get it
+// from puzzle_set. On pictures of 32 pixels the patches are 8 wide: expect features of texture, no more.
+// Noroozi & Favaro, 2016; head and scale of Goyal et al., 2019. Throws nacre::Error. Tested in tests/methods/jigsaw.cpp.
+#pragma once
+
+#include <nacre/data/batch.hpp>
+#include <nacre/eval/rows.hpp>
+#include <nacre/methods/method.hpp>
+#include <nacre/models/heads.hpp>
+#include <nacre/models/resnet.hpp>
+#include <nacre/ops/cast.hpp>
+#include <nacre/ops/softmax.hpp>
+#include <nacre/pretext/permutations.hpp>
+
+namespace nacre::methods {
+
+struct JigsawOptions {
+  models::ResNetOptions encoder;                     // unused with an encoder of one's own
+  i64 permutations = 100;                            // |P|; Goyal: more of them only help a large encoder
+  pretext::Spread spread = pretext::Spread::max_min; // no two orders nearer than 6 of 9 cells, at 100
+  i64 hidden = 128;                                  // numbers a patch in the head, as in PIRL's (VISSL: 1,000 of 2,048)
+};
+
+// [|P|, 9]: the orders of a run, for the `permutations` of its views.
+inline Tensor<i64> puzzle_set(const JigsawOptions& o, Key key) {
+  return pretext::permutation_set(o.permutations, o.spread, key.fold("permutations"));
+}
+
+template <class T, class Encoder = models::ResNet<T>>
+struct Jigsaw {
+  JigsawOptions options;
+  Encoder encoder;
+  models::PuzzleHead<T> head;
+
+  Jigsaw(const JigsawOptions& o, Key key) : Jigsaw(o, Encoder(o.encoder, key.fold("encoder")), key) {}
+  Jigsaw(const JigsawOptions& o, Encoder own, Key key)
+      : options(o), encoder(std::move(own)),
+        head(encoder.features(), o.hidden, 9, o.permutations, key.fold("head")) {}
+
+  Terms<T> loss(Tape& tape, const Batch& batch) {
+    const Shape& s = batch.patches.shape();
+    check(s.rank() == 5 && s[1] == 9 && batch.puzzle.shape() == Shape{s[0]}, "jigsaw", [&] {
+      return "patches are " + s.str() + ", puzzle is " + batch.puzzle.shape().str() +
+             "; need [B, 9, P, P, C] and [B]: views with a permutation set";
+    });
+    Var<T> pieces = cast<T>(constant(tape, batch.patches.reshape({s[0] * 9, s[2], s[3], s[4]})));
+    Var<T> features = encoder(pieces);
+    features_ = features.value();
+    return {cross_entropy(head(features), batch.puzzle)};
+  }
+
+  void after_step(const Batch&) {}
+  // The patches' features as unit rows [B * 9, F]; none is to lie near another.
+  Related<T> newest() const { return {eval::unit_rows(features_), {}}; }
+  double expected_loss(i64) const { return std::log(static_cast<double>(options.permutations)); }
+
+  static void visit(auto& self, auto&& f) {
+    f("encoder", self.encoder);
+    f("head", self.head);
+  }
+
+ private:
+  Tensor<T> features_;
+};
+
+}  // namespace nacre::methods
