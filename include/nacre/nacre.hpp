@@ -11,6 +11,8 @@
 #include <nacre/data/augment.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/data/loader.hpp>
+#include <nacre/data/log_mel.hpp>
+#include <nacre/data/wav.hpp>
 #include <nacre/eval/knn.hpp>
 #include <nacre/eval/linear_probe.hpp>
 #include <nacre/eval/metrics.hpp>
@@ -31,6 +33,7 @@
 #include <nacre/methods/momentum.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/methods/simclr.hpp>
+#include <nacre/methods/supcon.hpp>
 #include <nacre/methods/supervised.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>
