@@ -53,7 +53,8 @@ inline Relations view_relations(i64 rows, i64 views = 2) {
 
 // rows [B], cols [M]
 inline Relations label_relations(const Tensor<i64>& rows, const Tensor<i64>& cols) {
-  return detail::relations(rows.size(), cols.size(), [&](i64 i, i64 j) { return detail::related_if(rows[i] == cols[j]); });
+  return detail::relations(rows.size(), cols.size(),
+                           [&](i64 i, i64 j) { return detail::related_if(rows[i] == cols[j]); });
 }
 inline Relations label_relations(const Tensor<i64>& labels) {
   Relations r = label_relations(labels, labels);
