@@ -24,6 +24,9 @@ struct ContrastOptions {
   NegativeChoice negatives = {};
   double beta = 0;      // negatives weigh e^{beta x}: the hard ones more; Robinson et al. take 0.5 to 2
   double tau_plus = 0;  // share of negatives that are unknown positives, taken off; 0.1 for ten even classes; below 1
+
+  // Where rows have one positive: InfoNCE over all negatives.
+  bool plain() const { return denominator != Denominator::none && negatives.all() && beta == 0 && tau_plus == 0; }
 };
 
 namespace detail {

@@ -16,25 +16,16 @@
 
 namespace nacre::losses {
 
-namespace detail {
-
-// With one positive a row: nothing is chosen, weighed or left out.
-inline bool plain(const ContrastOptions& o) {
-  return o.denominator != Denominator::none && o.negatives.all() && o.beta == 0 && o.tau_plus == 0;
-}
-
-}  // namespace detail
-
 template <class T>
 Var<T> contrast_views(const Var<T>& z, const ContrastOptions& o) {
-  if (detail::plain(o)) return nt_xent(z, o.temperature);
+  if (o.plain()) return nt_xent(z, o.temperature);
   return contrast(matmul(z, z, {.transpose_b = true}), view_relations(z.dim(0)), o);
 }
 
 template <class T>
 Var<T> contrast_queue(const Var<T>& q, const Tensor<T>& key, const Tensor<T>& queue, const ContrastOptions& o,
                       const Tensor<T>& extra = {}) {
-  if (detail::plain(o) && extra.empty()) return info_nce(q, key, queue, {.temperature = o.temperature});
+  if (o.plain() && extra.empty()) return info_nce(q, key, queue, {.temperature = o.temperature});
   i64 rows = q.dim(0), negatives = queue.dim(0);
   std::vector<Var<T>> scores{reshape(row_dot(q, Var<T>(key)), {rows, 1}),
                              matmul(q, Var<T>(queue), {.transpose_b = true})};
