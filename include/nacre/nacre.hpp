@@ -21,9 +21,11 @@
 #include <nacre/io/npy.hpp>
 #include <nacre/io/safetensors.hpp>
 #include <nacre/io/sha256.hpp>
-#include <nacre/losses/contrast.hpp>
+#include <nacre/losses/align_uniform.hpp>
+#include <nacre/losses/contrast_batch.hpp>
 #include <nacre/losses/gathered_nce.hpp>
 #include <nacre/losses/info_nce.hpp>
+#include <nacre/losses/margin.hpp>
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>

@@ -20,7 +20,7 @@ MocoOptions small() {
   o.dim = 6;
   o.queue = 10;
   o.groups = 2;
-  o.temperature = 0.3;
+  o.contrast.temperature = 0.3;
   return o;
 }
 methods::MocoV3Options small_v3() {
@@ -57,6 +57,9 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     Moco<double> moco(o, Key{3});
     test::check_gradient(moco, [&](Tape& tape) { return moco.loss(tape, batch).loss; });
   }
+  Moco<double> hard(small(), Key{3});
+  hard.options.contrast.negatives.hardest = 4;
+  test::check_gradient(hard, [&](Tape& tape) { return hard.loss(tape, batch).loss; });
   MocoV3<double> v3(small_v3(), Key{3});
   test::check_gradient(v3, [&](Tape& tape) { return v3.loss(tape, batch).loss; });
 }
@@ -92,6 +95,19 @@ TEST_CASE("a key enters the queue after the loss that it is the positive of") {
   moco.after_step({});
   CHECK(moco.queue.cursor() == 4);
   CHECK(test::same_bits(moco.queue.rows().rows(0, 4), moco.newest().b));
+}
+
+TEST_CASE("without a choice of negatives both ways to the loss agree") {
+  Moco<double> moco(small(), Key{3});
+  auto loss = [&] {
+    Tape tape;
+    return moco.loss(tape, noise(4)).loss.item();
+  };
+  double plain = loss();
+  moco.options.contrast.negatives.hardest = 100;  // more than there are
+  CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+  moco.options.contrast.negatives.hardest = 2;
+  CHECK(loss() < plain);
 }
 
 TEST_CASE("rows in groups are normalised by their group") {

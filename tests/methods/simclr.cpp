@@ -30,6 +30,22 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
   Simclr<double> simclr(small(), Key{3});
   Batch batch = noise(3);
   test::check_gradient(simclr, [&](Tape& tape) { return simclr.loss(tape, batch).loss; });
+  simclr.options.contrast = {.temperature = 0.5, .beta = 1, .tau_plus = 0.1};
+  test::check_gradient(simclr, [&](Tape& tape) { return simclr.loss(tape, batch).loss; });
+}
+
+TEST_CASE("without a choice of negatives both ways to the loss agree") {
+  Simclr<double> simclr(small(), Key{3});
+  Batch batch = noise(5);
+  auto loss = [&] {
+    Tape tape;
+    return simclr.loss(tape, batch).loss.item();
+  };
+  double plain = loss();
+  simclr.options.contrast.negatives.hardest = 100;  // more than there are
+  CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+  simclr.options.contrast.negatives.hardest = 2;
+  CHECK(loss() < plain);
 }
 
 TEST_CASE("SimCLR trains to the same bits at any thread count and across a stop") {

@@ -2,7 +2,7 @@
 //
 //   query  q [B, dim]  view 0 -> encoder -> head, unit rows
 //   key    k [B, dim]  view 1 -> momentum encoder -> momentum head, unit rows; not differentiated
-//   loss = losses::info_nce(q, k, queue [K, dim])
+//   loss = losses::contrast_queue(q, k, queue [K, dim]): InfoNCE, unless `contrast` chooses or weighs the negatives
 //   after the step:  queue <- push(k),  momentum weights <- momentum old + (1 - momentum) new
 //
 // The queue makes the number of negatives independent of the batch; the slow copy keeps its old keys comparable.
@@ -15,7 +15,7 @@
 #pragma once
 
 #include <nacre/bank/queue.hpp>
-#include <nacre/losses/info_nce.hpp>
+#include <nacre/losses/contrast_batch.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/momentum.hpp>
 #include <nacre/models/heads.hpp>
@@ -30,14 +30,14 @@ struct MocoOptions {
   models::ResNetOptions encoder;  // unused with an encoder of one's own
   i64 dim = 128;                  // of the embedding
   i64 queue = 4096;               // keys kept as negatives
-  double temperature = 0.07;
+  losses::ContrastOptions contrast{.temperature = 0.07};  // and a choice among the queue's negatives
   double momentum = 0.99;         // of the key encoder
   bool mlp_head = false;
   i64 groups = 8;                 // that a batch is cut into for batch norm
 };
 inline MocoOptions moco_v2(MocoOptions o = {}) {
   o.mlp_head = true;
-  o.temperature = 0.2;
+  o.contrast.temperature = 0.2;
   return o;
 }
 
@@ -69,7 +69,7 @@ struct Moco {
     Tensor<T> k = shuffled_in_groups(images.value().rows(n, 2 * n), options.groups, as_key, tape.next_key());
     Var<T> q = in_groups(slice(images, 0, 0, n), options.groups, [&](const Var<T>& x) { return embed_image(x); });
     newest_ = {q.value(), k};
-    return {losses::info_nce(q, k, queue.rows(), {.temperature = options.temperature})};
+    return {losses::contrast_queue(q, k, queue.rows(), options.contrast)};
   }
   void after_step(const Batch&) {
     queue.push(newest_.b);

@@ -1,6 +1,7 @@
 // SimCLR: two crops of one picture are to be nearer than crops of different pictures.
 //
-//   views [2B, S, S, C] -> encoder -> mlp head -> unit rows z [2B, dim]        loss = losses::nt_xent(z)
+//   views [2B, S, S, C] -> encoder -> mlp head -> unit rows z [2B, dim]
+//   loss = losses::contrast_views(z): NT-Xent, unless `contrast` chooses or weighs the negatives
 //
 // The other views of the batch are the negatives, so the batch is what makes it strong: at 128 rows it has 254 where
 // the paper's has 8,190. Batch statistics run over both views of the batch; on one device nothing splits a
@@ -10,7 +11,7 @@
 // Throws nacre::Error. Tested in tests/methods/simclr.cpp.
 #pragma once
 
-#include <nacre/losses/nt_xent.hpp>
+#include <nacre/losses/contrast_batch.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>
@@ -22,7 +23,7 @@ namespace nacre::methods {
 struct SimclrOptions {
   models::ResNetOptions encoder;  // unused with an encoder of one's own
   i64 dim = 128;                  // of the embedding
-  double temperature = 0.5;       // the paper's for CIFAR-10; 0.1 for ImageNet
+  losses::ContrastOptions contrast{.temperature = 0.5};  // the paper's for CIFAR-10; 0.1 for ImageNet
 };
 
 template <class T, class Encoder = models::ResNet<T>>
@@ -39,11 +40,16 @@ struct Simclr {
 
   Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
 
-  Terms<T> loss(Tape& tape, const Batch& batch) {
+  // The rows of both views [2B, dim]; kept for newest.
+  Var<T> embed(Tape& tape, const Batch& batch) {
     Var<T> z = embed_image(cast<T>(constant(tape, batch.image)));
     i64 n = z.dim(0) / 2;
     newest_ = {z.value().rows(0, n), z.value().rows(n, 2 * n)};
-    return {losses::nt_xent(z, options.temperature)};
+    return z;
+  }
+
+  Terms<T> loss(Tape& tape, const Batch& batch) {
+    return {losses::contrast_views(embed(tape, batch), options.contrast)};
   }
   void after_step(const Batch&) {}
   const Related<T>& newest() const { return newest_; }
