@@ -12,6 +12,8 @@
 #include <nacre/data/file.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/data/log_mel.hpp>
+#include <nacre/data/recordings.hpp>
+#include <nacre/data/talking_pictures.hpp>
 #include <nacre/data/wav.hpp>
 #include <nacre/eval/knn.hpp>
 #include <nacre/eval/linear_probe.hpp>
