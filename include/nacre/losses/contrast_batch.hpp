@@ -5,7 +5,7 @@
 //                                            each sample's own: MoCHi's mixes (bank/mochi.hpp)
 //
 // Plain options give losses/nt_xent.hpp and info_nce.hpp; others make all scores. Nothing flows into key, queue and
-// extra. Throws nacre::Error. Tested in tests/losses/contrast_batch.cpp.
+// extra. Throws nacre::Error. Tested in tests/losses/contrast.cpp.
 #pragma once
 
 #include <nacre/losses/contrast.hpp>
