@@ -6,6 +6,7 @@
 
 #include <nacre/autograd/gradcheck.hpp>
 #include <nacre/bank/memory_bank.hpp>
+#include <nacre/bank/mochi.hpp>
 #include <nacre/bank/negatives.hpp>
 #include <nacre/bank/queue.hpp>
 #include <nacre/data/augment.hpp>

@@ -205,8 +205,8 @@ TEST_CASE("equal scores cost the log of the count, and cold temperatures stay fi
   }
 }
 
-// The guard against the trivial solution. At the constant solution itself the pushes of unit rows cancel; beside it they
-// must not, and descent must leave it.
+// The guard against the trivial solution. At the constant solution itself the pushes of unit rows cancel; beside it
+// they must not, and descent must leave it.
 TEST_CASE("from near the constant solution rows move apart under each policy, and without negatives they do not") {
   auto spread_after = [](const Relations& relation, const ContrastOptions& o, int steps) {
     auto z = randn({16, 8});

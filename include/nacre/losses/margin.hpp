@@ -5,10 +5,10 @@
 //   contrastive_margin(squared, relation, eta)     mean of d^2 where related, max(0, eta - d)^2 where not
 //                                                  squared: d^2 of pairs, of any shape, relation of that shape
 //
-// Scores are cosines, the triplet then is max(0, D(x, x+) - D(x, x-) + margin), D = 1 - cos (Wang & Gupta, "Unsupervised
-// learning of visual representations using videos", 2015: margin 0.5, at first random_negatives, later the 4 hardest);
-// or -squared_distances: TCN's single view (Sermanet et al., 2018: margin 0.2, the hardest semi-hard one). The other is
-// AVTS's (Korbar et al., 2018: eta 0.99; Hadsell et al., 2006). Backward keeps the derivatives.
+// Scores are cosines, the triplet then is max(0, D(x, x+) - D(x, x-) + margin), D = 1 - cos (Wang & Gupta,
+// "Unsupervised learning of visual representations using videos", 2015: margin 0.5, at first random_negatives, later
+// the 4 hardest); or -squared_distances: TCN's single view (Sermanet et al., 2018: margin 0.2, the hardest semi-hard
+// one). The other is AVTS's (Korbar et al., 2018: eta 0.99; Hadsell et al., 2006). Backward keeps the derivatives.
 // Throws nacre::Error. Tested in tests/losses/margin.cpp.
 #pragma once
 
