@@ -32,11 +32,13 @@
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/moco.hpp>
 #include <nacre/methods/moco_v3.hpp>
 #include <nacre/methods/momentum.hpp>
 #include <nacre/methods/pirl.hpp>
+#include <nacre/methods/rotnet.hpp>
 #include <nacre/methods/simclr.hpp>
 #include <nacre/methods/supcon.hpp>
 #include <nacre/methods/supervised.hpp>
@@ -57,6 +59,7 @@
 #include <nacre/optim/sgd.hpp>
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/pretext/permutations.hpp>
+#include <nacre/pretext/rotation.hpp>
 #include <nacre/pretext/two_views.hpp>
 #include <nacre/train/progress.hpp>
 #include <nacre/train/report.hpp>

@@ -1,13 +1,12 @@
 #include <nacre/methods/pirl.hpp>
 
-#include "../helpers.hpp"
-
-#include <array>
+#include "check.hpp"
 
 using namespace nacre;
 using losses::NceForm;
 using methods::Pirl;
 using methods::PirlOptions;
+using methods::Pretext;
 
 namespace {
 
@@ -83,63 +82,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
       auto out = pirl(tape, in.images, in.patches);
       return losses::pirl(out.image, out.patches, pirl.bank.rows(), in.index, negatives, o, pirl.z.value()[0]).loss;
     };
-    auto value = [&] {
-      Tape tape(Mode::train, {}, Record::no);
-      return loss(tape).item();
-    };
-    // Slope along one random direction per parameter: analytic, with step i of the tape broken, and numeric.
-    std::vector<Tensor<double>> directions;
-    nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
-      directions.push_back(test::randn(p.shape(), 100 + directions.size()));
-    });
-    std::size_t steps = 0;
-    auto analytic = [&](std::size_t broken) {
-      Tape tape;
-      Var<double> l = loss(tape);
-      steps = tape.size();
-      tape.break_step(broken);
-      backward(l);
-      std::vector<double> slopes;
-      nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
-        double s = 0;
-        const Tensor<double>& u = directions[slopes.size()];
-        REQUIRE(p.node()->has_grad);
-        for (i64 i = 0; i < u.size(); ++i) s += u[i] * p.node()->grad[i];
-        slopes.push_back(s);
-        p.node()->has_grad = false;
-      });
-      return slopes;
-    };
-    // Long moves cross kinks of the relus, short ones round: one of the lengths must agree.
-    std::vector<std::array<double, 4>> numeric;
-    nn::for_each_parameter(pirl, [&](const std::string&, Parameter<double>& p) {
-      const Tensor<double>& u = directions[numeric.size()];
-      Tensor<double> start = p.value().clone();
-      std::array<double, 4> slopes{};
-      double h = 1e-4;
-      for (double& slope : slopes) {
-        for (auto [k, c] : {std::pair{1, 45.0}, {2, -9.0}, {3, 1.0}})
-          for (int sign : {1, -1}) {
-            for (i64 i = 0; i < u.size(); ++i) p.value()[i] = start[i] + sign * k * h * u[i];
-            slope += sign * c * value() / (60 * h);
-          }
-        h /= 10;
-      }
-      p.value().copy_from(start);
-      numeric.push_back(slopes);
-    });
-    auto error = [&](const std::vector<double>& slopes) {
-      double worst = 0;
-      for (std::size_t i = 0; i < slopes.size(); ++i) {
-        double nearest = 1e9;
-        for (double n : numeric[i]) nearest = std::min(nearest, std::abs(slopes[i] - n) / std::max(std::abs(n), 0.01));
-        worst = std::max(worst, nearest);
-      }
-      return worst;
-    };
-    double right = error(analytic(static_cast<std::size_t>(-1)));
-    CHECK(right < 1e-6);
-    for (std::size_t i = 0; i < steps; ++i) CHECK_MESSAGE(error(analytic(i)) > 1e-4, "broken step " << i << " unseen");
+    test::check_gradient(pirl, loss);
   }
 }
 
@@ -322,6 +265,50 @@ TEST_CASE("an untrained model starts at the expected loss") {
       sum += losses::pirl(out.image, out.patches, pirl.bank.rows(), in.index, negatives, o).loss.item() / 40;
     }
     CHECK(std::abs(sum - expected) < 0.3);
+  }
+}
+
+TEST_CASE("rotation: one piece and one linear layer, with the names and gradient of its own") {
+  PirlOptions o = small();
+  o.pretext = Pretext::rotation;
+  Pirl<double> pirl(o, rows_of_bank, Key{3});
+  Pirl<double> jigsaw(small(), rows_of_bank, Key{3});
+  auto names = [](const Pirl<double>& p) {
+    std::vector<std::string> heads;
+    nn::for_each_parameter(p, [&](const std::string& name, auto&) {
+      if (name.starts_with("head_jigsaw")) heads.push_back(name);
+    });
+    return heads;
+  };
+  CHECK(names(pirl) == std::vector<std::string>{"head_jigsaw.patch.weight", "head_jigsaw.patch.bias"});
+  CHECK(names(jigsaw) == std::vector<std::string>{"head_jigsaw.patch.weight", "head_jigsaw.patch.bias",
+                                                  "head_jigsaw.jigsaw.weight", "head_jigsaw.jigsaw.bias"});
+  Input in;
+  Batch batch;
+  batch.image = test::converted<float>(in.images);
+  batch.patches = test::randn<float>({samples, 1, 8, 8, 1}, 3);
+  batch.index = in.index;
+  pirl.options.negatives = 5;
+  test::check_gradient(pirl, [&](Tape& tape) { return pirl.loss(tape, batch).loss; });
+  Tape tape, other;
+  auto out = pirl(tape, in.images, test::converted<double>(batch.patches));
+  auto turned = constant(other, test::converted<double>(batch.patches).reshape({samples, 8, 8, 1}));
+  CHECK(test::difference(out.patches.value(), l2_normalize(pirl.head_jigsaw.patch(pirl.encoder(turned))).value()) <
+        1e-14);
+  test::check_message([&] { pirl(tape, in.images, in.patches); }, {"pirl", "[3, 9, 4, 4, 1]", "[B, 1, P, P, C]"});
+}
+
+TEST_CASE("every pretext repeats: after a stop, with other threads") {
+  data::Images images = test::noise_pictures(16, 12, 1);
+  for (Pretext pretext : {Pretext::jigsaw, Pretext::rotation, Pretext::jigsaw_rotation}) {
+    CAPTURE(static_cast<int>(pretext));
+    PirlOptions o = small();
+    o.pretext = pretext;
+    o.negatives = 6;
+    o.form = NceForm::nce_constant;  // with Z among the states
+    auto views = pretext::pirl_views(pretext, {.image = 12});
+    test::check_training([&] { return Pirl<float>(o, 16, Key{1}); },
+                         [&] { return Loader(images, views, {.batch = 4, .epochs = 2}, Key{5}); });
   }
 }
 

@@ -59,6 +59,14 @@ TEST_CASE("the jigsaw head lays the nine patches of a picture side by side in th
   check_module(models::JigsawHead<double>(2, 2, 9, Key{1}), randn({9, 2}));
 }
 
+TEST_CASE("of a single piece the jigsaw head is one linear layer") {
+  models::JigsawHead<double> head(5, 4, 1, Key{1});
+  CHECK(names(head) == Names{"patch.weight", "patch.bias"});
+  auto x = randn({3, 5});
+  CHECK(difference(head(Var<double>(x)).value(), plain(head.patch, x)) < 1e-12);
+  check_module(head, x);
+}
+
 TEST_CASE("the puzzle head scores the permutations") {
   models::PuzzleHead<double> head(3, 2, 4, 5, Key{2});
   CHECK(names(head) == Names{"patch.weight", "patch.bias", "bn.weight", "bn.bias", "out.weight", "out.bias",

@@ -7,7 +7,7 @@
 // puzzle and not the picture. One output an order: |P| stays in the thousands, of 362,880. The set is a pure function
 // of options and key, so no state holds it; the views (pretext/jigsaw.hpp, with their guards against shortcuts) get it
 // from puzzle_set. On pictures of 32 pixels the patches are 8 wide: expect features of texture, no more.
-// Noroozi & Favaro, 2016; head and scale of Goyal et al., 2019. Throws nacre::Error. Tested in tests/methods/jigsaw.cpp.
+// Noroozi & Favaro, 2016; Goyal et al., 2019 (head, scale). Throws nacre::Error. Tested in tests/methods/jigsaw.cpp.
 #pragma once
 
 #include <nacre/data/batch.hpp>
@@ -22,10 +22,10 @@
 namespace nacre::methods {
 
 struct JigsawOptions {
-  models::ResNetOptions encoder;                     // unused with an encoder of one's own
-  i64 permutations = 100;                            // |P|; Goyal: more of them only help a large encoder
-  pretext::Spread spread = pretext::Spread::max_min; // no two orders nearer than 6 of 9 cells, at 100
-  i64 hidden = 128;                                  // numbers a patch in the head, as in PIRL's (VISSL: 1,000 of 2,048)
+  models::ResNetOptions encoder;                      // unused with an encoder of one's own
+  i64 permutations = 100;                             // |P|; Goyal: more of them only help a large encoder
+  pretext::Spread spread = pretext::Spread::max_min;  // no two orders nearer than 6 of 9 cells, at 100
+  i64 hidden = 128;                                   // of the head, a patch; as in PIRL's (VISSL: 1,000 for 2,048)
 };
 
 // [|P|, 9]: the orders of a run, for the `permutations` of its views.

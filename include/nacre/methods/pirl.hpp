@@ -4,6 +4,8 @@
 //   patches [B, 9, P, P, C]  -> encoder -> jigsaw head (nine rows) -> unit row [B, dim]
 //   loss = losses::pirl(image, patches, bank)       after the step: bank row <- moving average of the image's row
 //
+// Pretext::rotation: one piece instead of nine, the turned picture [B, 1, S, S, C]. jigsaw_rotation: the nine patches
+// of a turned picture. Views for all three: pretext::pirl_views.
 // The encoder runs on the images, then on all patches at once. Heads are dropped after training. lambda = 0 is
 // NPID (Wu et al., 2018): the patch branch is not run at all. Any module with `features()` that turns pictures
 // [N, H, W, C] into rows [N, features()] may be the encoder (examples/05_my_backbone.cpp).
@@ -17,12 +19,17 @@
 #include <nacre/methods/method.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/resnet.hpp>
+#include <nacre/ops/cast.hpp>
 #include <nacre/ops/normalize.hpp>
+#include <nacre/pretext/jigsaw.hpp>
 
 namespace nacre::methods {
 
+using pretext::Pretext;
+
 struct PirlOptions : losses::PirlOptions {
   models::ResNetOptions encoder; // unused with an encoder of one's own
+  Pretext pretext = Pretext::jigsaw;
   i64 dim = 128;                 // of the embedding
   i64 negatives = 4096;          // rows of the bank a sample is pushed from
   bool shared_negatives = false; // one set for the whole batch
@@ -49,7 +56,7 @@ struct Pirl {
   Pirl(const PirlOptions& o, Encoder own, i64 bank_rows, Key key)
       : options(o), encoder(std::move(own)),
         head_image(encoder.features(), o.dim, o.mlp_head, key.fold("head_image")),
-        head_jigsaw(encoder.features(), o.dim, 9, key.fold("head_jigsaw")),
+        head_jigsaw(encoder.features(), o.dim, o.pretext == Pretext::rotation ? 1 : 9, key.fold("head_jigsaw")),
         bank(bank_rows, o.dim, key, o.bank_momentum) {}
 
   Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head_image(encoder(images))); }
@@ -59,8 +66,10 @@ struct Pirl {
     out.image = embed_image(constant(tape, images));
     if (options.lambda > 0) {
       const Shape& s = patches.shape();
-      check(s.rank() == 5 && s[1] == 9, "pirl", [&] { return "patches are " + s.str() + "; need [B, 9, P, P, C]"; });
-      Var<T> features = encoder(constant(tape, patches.reshape({s[0] * 9, s[2], s[3], s[4]})));
+      check(s.rank() == 5 && s[1] == head_jigsaw.cells, "pirl", [&] {
+        return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
+      });
+      Var<T> features = encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})));
       out.patches = l2_normalize(head_jigsaw(features));
     }
     return out;
@@ -68,7 +77,8 @@ struct Pirl {
 
   // One batch to its loss, negatives drawn from the tape's key. Keeps the image rows for after_step.
   losses::PirlTerms<T> loss(Tape& tape, const Batch& batch) {
-    Output out = (*this)(tape, batch.image, batch.patches);
+    auto in_t = [](const Tensor<float>& x) { return cast<T>(Var<float>(x)).value(); };
+    Output out = (*this)(tape, in_t(batch.image), in_t(batch.patches));
     newest_ = {out.image.value(), options.lambda > 0 ? out.patches.value() : Tensor<T>()};
     NegativesOptions draw{
         .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};

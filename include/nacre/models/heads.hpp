@@ -2,7 +2,8 @@
 //
 //   ImageHead   features [B, F] -> [B, dim]       linear, or linear - relu - linear (hidden as wide as F)
 //   JigsawHead  features [B 9, F] -> [B, dim]     each patch: linear to dim; the nine in their shuffled order
-//                                                 concatenated to 9 dim; linear to dim
+//                                                 concatenated to 9 dim; linear to dim. Of one patch (a picture
+//                                                 turned as a whole): the first linear alone
 //   PuzzleHead  features [B 9, F] -> [B, P]       names the permutation: per patch linear, batch norm, relu
 //
 // Misra & van der Maaten, 2020, section 3.2; Noroozi & Favaro, 2016 (PuzzleHead, in the form of Goyal et al., 2019).
@@ -49,14 +50,17 @@ struct JigsawHead {
   i64 cells;
   nn::Linear<T> patch, jigsaw;
 
-  JigsawHead(i64 features, i64 dim, i64 count, Key key)
-      : cells(count), patch(features, dim, key.fold("patch")), jigsaw(count * dim, dim, key.fold("jigsaw")) {}
+  JigsawHead(i64 features, i64 dim, i64 count, Key key) : cells(count), patch(features, dim, key.fold("patch")) {
+    if (cells > 1) jigsaw = nn::Linear<T>(cells * dim, dim, key.fold("jigsaw"));
+  }
 
-  Var<T> operator()(const Var<T>& x) const { return jigsaw(detail::side_by_side("jigsaw_head", patch(x), cells)); }
+  Var<T> operator()(const Var<T>& x) const {
+    return cells > 1 ? jigsaw(detail::side_by_side("jigsaw_head", patch(x), cells)) : patch(x);
+  }
 
   static void visit(auto& self, auto&& f) {
     f("patch", self.patch);
-    f("jigsaw", self.jigsaw);
+    if (self.cells > 1) f("jigsaw", self.jigsaw);
   }
 };
 

@@ -9,8 +9,11 @@
 // The patch keeps the paper's proportion 64 : 85 of the cell, so that the gap hides continuing edges: Q 255, 128, 96,
 // 64, 32 give cells 85, 42, 32, 21, 10 and patches 64, 32, 24, 16, 8. There is no label: PIRL wants the embedding
 // not to depend on the order. With a permutation set, orders come from it and `puzzle` [B] is the row: the label
-// of the jigsaw classifier. VISSL's code flips each patch instead of the crop and never draws the last offset.
-// Misra and van der Maaten, "Self-supervised learning of pretext-invariant representations", 2019.
+// of the jigsaw classifier, for which there are further guards against shortcuts: patch_color.grey, channel_shift,
+// patch_normalize. With `turn` the square is rotated by `turn` [B] quarters before it is cut (pirl_views).
+// VISSL's code flips each patch instead of the crop and never draws the last offset.
+// Misra and van der Maaten, "Self-supervised learning of pretext-invariant representations", 2019; Noroozi and Favaro,
+// 2016 (the guards).
 // Tested in tests/pretext/jigsaw.cpp.
 #pragma once
 
@@ -28,7 +31,10 @@ struct JigsawViews {
   data::Crop crop{.area_min = 0.6f};                     // of the jigsaw square
   data::Photometric patch_color = data::simclr().color;  // of each patch
   float patch_flip = 0;        // probability of mirroring each patch (VISSL: .5, with crop.flip 0)
-  Tensor<i64> permutations{};  // [M, 9] allowed orders; empty: all of them
+  i64 channel_shift = 0;         // pixels at most: each colour of a patch is cut that far aside, within the cell (2)
+  bool patch_normalize = false;  // each colour of each patch to mean 0, deviation 1: no brightness tells its place
+  bool turn = false;             // rotate the square first, by one of four turns
+  Tensor<i64> permutations{};    // [M, 9] allowed orders; empty: all of them
 
   i64 cells() const { return grid * grid; }
   i64 cell() const { return square / grid; }
@@ -38,6 +44,7 @@ struct JigsawViews {
     data::reuse(b.patches, {batch, cells(), patch, patch, channels});
     data::reuse(b.order, {batch, cells()});
     if (!permutations.empty()) data::reuse(b.puzzle, {batch});
+    if (turn) data::reuse(b.turn, {batch});
   }
   NACRE_INLINE void fill(Batch& b, i64 row, const data::Picture& picture, const data::Normalization& normalization,
                          Key key) const;
@@ -45,6 +52,21 @@ struct JigsawViews {
 
 // The options with square and patch filled in. Throws nacre::Error where the geometry is impossible.
 NACRE_INLINE JigsawViews jigsaw_views(JigsawViews options = {});
+
+// PIRL's second branch: nine shuffled patches, the picture turned as a whole, or nine patches of the turned picture.
+enum class Pretext { jigsaw, rotation, jigsaw_rotation };
+
+// The views of PIRL. A rotation is one piece, patches [B, 1, S, S, C]: augmented like the image, then turned.
+inline JigsawViews pirl_views(Pretext pretext, JigsawViews options = {}) {
+  options.turn = pretext != Pretext::jigsaw;
+  if (pretext == Pretext::rotation) {
+    options.grid = 1;
+    options.square = options.patch = options.image;
+    options.crop = options.augment.crop;
+    options.patch_color = options.augment.color;
+  }
+  return jigsaw_views(options);
+}
 
 // 64 / 85 of a cell, to the nearest pixel, at least 1.
 inline i64 jigsaw_patch(i64 cell) { return cell < 2 ? 1 : (2 * 64 * cell + 85) / (2 * 85); }

@@ -2,8 +2,27 @@
 #pragma once
 
 #include <nacre/pretext/jigsaw.hpp>
+#include <nacre/pretext/rotation.hpp>
 
 namespace nacre::pretext {
+
+namespace detail {
+
+// Each colour to mean 0 and deviation 1; one that varies by less than a grey level is not stretched further.
+inline void standardize(float* pixels, i64 n, i64 channels, const data::Normalization& normalization) {
+  for (i64 c = 0; c < channels; ++c) {
+    double sum = 0, squares = 0;
+    for (i64 i = 0; i < n; ++i) sum += pixels[i * channels + c];
+    double mean = sum / static_cast<double>(n);
+    for (i64 i = 0; i < n; ++i) squares += (pixels[i * channels + c] - mean) * (pixels[i * channels + c] - mean);
+    double level = 1 / (255.0 * static_cast<double>(normalization.std[static_cast<std::size_t>(c)]));
+    double scale = 1 / std::fmax(std::sqrt(squares / static_cast<double>(n)), level);
+    for (i64 i = 0; i < n; ++i)
+      pixels[i * channels + c] = static_cast<float>((pixels[i * channels + c] - mean) * scale);
+  }
+}
+
+}  // namespace detail
 
 NACRE_INLINE JigsawViews jigsaw_views(JigsawViews o) {
   auto s = [](i64 v) { return std::to_string(v); };
@@ -20,6 +39,8 @@ NACRE_INLINE JigsawViews jigsaw_views(JigsawViews o) {
   });
   check(o.patch_flip >= 0 && o.patch_flip <= 1, "jigsaw_views",
         [] { return std::string("patch_flip must lie in [0, 1]"); });
+  check(o.channel_shift >= 0, "jigsaw_views",
+        [&] { return "channel_shift is " + s(o.channel_shift) + " pixels; it must not be negative"; });
   data::validate(o.augment);
   data::validate({o.crop, o.patch_color});
   if (o.permutations.empty()) return o;
@@ -47,6 +68,11 @@ NACRE_INLINE void JigsawViews::fill(Batch& b, i64 row, const data::Picture& pict
   data::Canvas whole = data::canvas(0, square, channels);
   data::resize(picture, box, random.chance(crop.flip), whole);
 
+  if (turn) {
+    i64 quarters = b.turn[row] = Random(key.fold(3)).below(4);
+    for (i64 c = 0; c < channels; ++c) pretext::turn(whole.plane(c), square, 1, quarters);
+  }
+
   i64* order = b.order.data() + row * cells();
   if (permutations.empty()) {
     for (i64 i = 0; i < cells(); ++i) order[i] = i;
@@ -61,12 +87,26 @@ NACRE_INLINE void JigsawViews::fill(Batch& b, i64 row, const data::Picture& pict
   u32 offsets = static_cast<u32>(cell() - patch + 1);
   for (i64 p = 0; p < cells(); ++p) {
     Random draw(key.fold(2).fold(static_cast<u64>(p)));
-    i64 y = order[p] / grid * cell() + draw.below(offsets), x = order[p] % grid * cell() + draw.below(offsets);
+    i64 top = order[p] / grid * cell(), left = order[p] % grid * cell();
+    i64 dy = draw.below(offsets), dx = draw.below(offsets);
     bool flip = draw.chance(patch_flip);
     data::Canvas piece = data::canvas(1, patch, channels);
-    data::cut(whole, y, x, flip, piece);
+    data::cut(whole, top + dy, left + dx, flip, piece);
+    if (channel_shift > 0 && channels == 3) {
+      Random aside(key.fold(4).fold(static_cast<u64>(p)));
+      auto near = [&](i64 offset) {
+        i64 moved = offset - channel_shift + aside.below(static_cast<u32>(2 * channel_shift + 1));
+        return std::clamp<i64>(moved, 0, cell() - patch);
+      };
+      for (i64 c = 0; c < channels; ++c) {
+        i64 y = top + near(dy), x = left + near(dx);
+        data::cut({whole.plane(c), square, 1, 0}, y, x, flip, {piece.plane(c), patch, 1, 0});
+      }
+    }
     data::recolor(piece, data::draw_look(patch_color, draw));
-    data::store(piece, normalization, b.patches.data() + (row * cells() + p) * pixels);
+    float* out = b.patches.data() + (row * cells() + p) * pixels;
+    data::store(piece, normalization, out);
+    if (patch_normalize) detail::standardize(out, patch * patch, channels, normalization);
   }
 }
 

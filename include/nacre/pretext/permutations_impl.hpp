@@ -58,4 +58,28 @@ NACRE_INLINE Tensor<i64> permutation_set(i64 n, Spread spread, Key key) {
   return set;
 }
 
+NACRE_INLINE SpreadStatistics spread_statistics(const Tensor<i64>& set) {
+  check(set.rank() == 2 && set.dim(0) >= 2 && set.dim(1) >= 1, "spread_statistics",
+        [&] { return "the set is " + set.shape().str() + "; need [n, cells] with n at least 2"; });
+  i64 n = set.dim(0), cells = set.dim(1);
+  constexpr i64 chunk = 64;  // rows i against all rows before them
+  std::vector<i64> sum(static_cast<std::size_t>(n / chunk + 1)), least(sum.size(), cells);
+  parallel_for(n, chunk, [&](i64 begin, i64 end) {
+    i64 total = 0, nearest = cells;
+    for (i64 i = begin; i < end; ++i)
+      for (i64 j = 0; j < i; ++j) {
+        i64 distance = 0;
+        for (i64 c = 0; c < cells; ++c) distance += set[i * cells + c] != set[j * cells + c];
+        total += distance;
+        nearest = std::min(nearest, distance);
+      }
+    sum[static_cast<std::size_t>(begin / chunk)] = total;
+    least[static_cast<std::size_t>(begin / chunk)] = nearest;
+  });
+  i64 total = 0;
+  for (i64 s : sum) total += s;
+  double pairs = static_cast<double>(n) * static_cast<double>(n - 1) / 2;
+  return {static_cast<double>(total) / pairs, *std::min_element(least.begin(), least.end())};
+}
+
 }  // namespace nacre::pretext
