@@ -26,12 +26,15 @@
 #include <nacre/io/sha256.hpp>
 #include <nacre/losses/align_uniform.hpp>
 #include <nacre/losses/contrast_batch.hpp>
+#include <nacre/losses/cross_nce.hpp>
 #include <nacre/losses/gathered_nce.hpp>
 #include <nacre/losses/info_nce.hpp>
 #include <nacre/losses/margin.hpp>
 #include <nacre/losses/nce.hpp>
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/avid.hpp>
+#include <nacre/methods/avts.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/moco.hpp>
@@ -60,6 +63,7 @@
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/pretext/permutations.hpp>
 #include <nacre/pretext/rotation.hpp>
+#include <nacre/pretext/sound_views.hpp>
 #include <nacre/pretext/two_views.hpp>
 #include <nacre/train/progress.hpp>
 #include <nacre/train/report.hpp>

@@ -79,7 +79,7 @@ NACRE_INLINE TalkingPictures talking_pictures(const std::string& folder, Decode 
   });
   validate(o.mel);
   check<DataError>(is_directory(folder), "talking_pictures",
-                   [&] { return "there is no folder " + folder + "; it shall hold name.png and name.wav or name.ogg"; });
+                   [&] { return "there is no folder " + folder + "; need one of name.png and name.wav pairs"; });
   detail::TalkingFiles files;
   detail::find_talking(folder, 0, files);
 

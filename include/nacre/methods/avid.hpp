@@ -1,0 +1,121 @@
+// AVID: what is seen and what is heard of one source meet in one space; each modality teaches the other's encoder.
+//
+//   image [B, S, S, C]     -> encoder       -> head       -> unit row v [B, dim]
+//   sound [B, F, mels, 1]  -> sound_encoder -> sound_head -> unit row s [B, dim]
+//   loss = 1/2 NCE(v -> sound bank) + 1/2 NCE(s -> picture bank)            losses/cross_nce.hpp
+//   after the step: rows of both banks <- moving averages of v and s
+//
+// Related: picture and sound of one sample, never of two. Negatives are drawn without the sample's own row: a loss
+// of attraction alone would send both encoders to one point. Views: pretext::sound_views. The paper sees clips of 8
+// frames by R(2+1)D-18 and 2 s of sound, on 230,000 videos; here a picture stands for its clip, which leaves motion
+// out, and on a thousand sources names are learnt rather than kinds.
+// Any modules with `features()` that take these shapes may be the encoders.
+// Morgado, Vasconcelos & Misra, 2021. Throws nacre::Error. Tested in tests/methods/avid.cpp.
+#pragma once
+
+#include <nacre/bank/memory_bank.hpp>
+#include <nacre/bank/negatives.hpp>
+#include <nacre/losses/cross_nce.hpp>
+#include <nacre/losses/pirl.hpp>
+#include <nacre/methods/method.hpp>
+#include <nacre/models/heads.hpp>
+#include <nacre/models/resnet.hpp>
+#include <nacre/ops/cast.hpp>
+#include <nacre/ops/normalize.hpp>
+
+namespace nacre::methods {
+
+struct AvidOptions : losses::CrossNceOptions {
+  models::ResNetOptions encoder;                          // unused with encoders of one's own, as the next
+  models::ResNetOptions sound_encoder{.in_channels = 1};
+  i64 dim = 128;              // of the embedding
+  i64 negatives = 1024;       // rows of a bank that a sample is pushed from
+  bool mlp_head = true;       // a hidden layer as wide as the features
+  double bank_momentum = 0.5; // weight of a row's past
+};
+
+template <class T, class Encoder = models::ResNet<T>, class SoundEncoder = Encoder>
+struct Avid {
+  AvidOptions options;
+  Encoder encoder;
+  SoundEncoder sound_encoder;
+  models::ImageHead<T> head, sound_head;
+  MemoryBank<T> bank, sound_bank;
+  State<double> z{Tensor<double>::zeros({1})};  // Zbar of nce_constant, 0 until the first batch
+
+  // bank_rows: the number of samples. The banks start with random rows; see encode_banks.
+  Avid(const AvidOptions& o, i64 bank_rows, Key key)
+      : Avid(o, Encoder(o.encoder, key.fold("encoder")), SoundEncoder(o.sound_encoder, key.fold("sound_encoder")),
+             bank_rows, key) {}
+  Avid(const AvidOptions& o, Encoder own, SoundEncoder own_sound, i64 bank_rows, Key key)
+      : options(o),
+        encoder(std::move(own)),
+        sound_encoder(std::move(own_sound)),
+        head(encoder.features(), o.dim, o.mlp_head, key.fold("head")),
+        sound_head(sound_encoder.features(), o.dim, o.mlp_head, key.fold("sound_head")),
+        bank(bank_rows, o.dim, key.fold("bank"), o.bank_momentum),
+        sound_bank(bank_rows, o.dim, key.fold("sound_bank"), o.bank_momentum) {}
+
+  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
+  Var<T> embed_sound(const Var<T>& sounds) const { return l2_normalize(sound_head(sound_encoder(sounds))); }
+
+  losses::CrossNceTerms<T> loss(Tape& tape, const Batch& batch) {
+    check(batch.sound.rank() == 4 && batch.sound.dim(0) == batch.image.dim(0), "avid", [&] {
+      return "sound is " + batch.sound.shape().str() + ", image is " + batch.image.shape().str() +
+             "; need one window [F, mels, 1] a picture";
+    });
+    Var<T> seen = embed_image(cast<T>(constant(tape, batch.image)));
+    Var<T> heard = embed_sound(cast<T>(constant(tape, batch.sound)));
+    newest_ = {seen.value(), heard.value()};
+    Tensor<i64> negatives =
+        draw_negatives(batch.index, bank.size(), {.count = options.negatives}, tape.next_key());
+    return losses::cross_nce(seen, heard, bank.rows(), sound_bank.rows(), batch.index, negatives, options,
+                             z.value()[0]);
+  }
+
+  void after_step(const Batch& batch) {
+    bank.update(batch.index, newest_.a);
+    sound_bank.update(batch.index, newest_.b);
+  }
+  // The pictures' rows and the sounds'.
+  const Related<T>& newest() const { return newest_; }
+  // With banks of random rows. Zbar is measured, so that at the first step nce_constant costs log(K c) + 1 too.
+  double expected_loss(i64) const {
+    losses::PirlOptions like{.temperature = options.temperature, .form = options.form};
+    return losses::expected_initial_loss(like, options.negatives, options.dim);
+  }
+
+  static void visit(auto& self, auto&& f) {
+    f("encoder", self.encoder);
+    f("sound_encoder", self.sound_encoder);
+    f("head", self.head);
+    f("sound_head", self.sound_head);
+    f("bank", self.bank);
+    f("sound_bank", self.sound_bank);
+    f("z", self.z);
+  }
+
+ private:
+  Related<T> newest_;
+};
+
+// Fills both banks with what the untrained encoders say of samples [begin, end): image(begin, end) and sound(begin,
+// end) give the inputs. One forward pass with batch statistics; the encoders' own statistics stay. Ours, not the
+// paper's: with random rows a short run spends itself on learning to match noise.
+template <class Method, class Image, class Sound>
+void encode_banks(Method& method, Image&& image, Sound&& sound, i64 chunk = 256) {
+  Method untrained = method;
+  i64 n = method.bank.size();
+  for (i64 begin = 0; begin < n;) {
+    i64 end = begin + chunk;
+    if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise
+    Tape tape(Mode::train, {}, Record::no);
+    Tensor<i64> index({end - begin});
+    for (i64 i = begin; i < end; ++i) index[i - begin] = i;
+    method.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
+    method.sound_bank.assign(index, untrained.embed_sound(constant(tape, sound(begin, end))).value());
+    begin = end;
+  }
+}
+
+}  // namespace nacre::methods

@@ -1,0 +1,130 @@
+// AVTS: a picture is to lie near the sound of its moment, and away from other videos' sounds and other moments'.
+//
+//   image [B, S, S, C]       -> encoder       -> head       -> unit row v [B, dim]
+//   sound [V B, F, mels, 1]  -> sound_encoder -> sound_head -> unit row s; view 1 is the same video, shifted
+//   loss = mean over 2 B pairs of |v_i - s_i|^2 and max(0, eta - |v_i - s_n(i)|)^2          losses/margin.hpp
+//
+//   n(i)   easy   the sound of another source in the batch, drawn uniformly
+//          hard   view 1 of i: from progress `hard_from` on, for a share `hard_share` of the pictures
+//
+// The curriculum matters: hard pairs from the start keep a network from learning at all, says the paper. A picture
+// alone with its source has no easy partner and gets view 1, or no negative where there is none. Views:
+// pretext::sound_views with shift half a second. The paper embeds 2 s of video; one picture tells moments apart only
+// where they look apart. Distances here are of unit rows: unrelated ones lie at sqrt 2, beyond eta.
+// Korbar, Tran & Torresani, "Cooperative learning of audio and video models from self-supervised synchronization",
+// 2018. Throws nacre::Error. Tested in tests/methods/avts.cpp.
+#pragma once
+
+#include <nacre/losses/margin.hpp>
+#include <nacre/methods/method.hpp>
+#include <nacre/models/heads.hpp>
+#include <nacre/models/resnet.hpp>
+#include <nacre/ops/cast.hpp>
+#include <nacre/ops/normalize.hpp>
+#include <nacre/ops/shape.hpp>
+#include <nacre/ops/similarity.hpp>
+
+namespace nacre::methods {
+
+struct AvtsOptions {
+  models::ResNetOptions encoder;                          // unused with encoders of one's own, as the next
+  models::ResNetOptions sound_encoder{.in_channels = 1};
+  i64 dim = 128;              // of the embedding
+  bool mlp_head = true;       // a hidden layer as wide as the features
+  double eta = 0.99;          // the margin
+  double hard_from = 5.0 / 9; // of the run: the paper's epoch 51 of 90
+  double hard_share = 0.25;   // 0: the sounds need no view 1
+};
+
+template <class T, class Encoder = models::ResNet<T>, class SoundEncoder = Encoder>
+struct Avts {
+  AvtsOptions options;
+  Encoder encoder;
+  SoundEncoder sound_encoder;
+  models::ImageHead<T> head, sound_head;
+
+  Avts(const AvtsOptions& o, Key key)
+      : Avts(o, Encoder(o.encoder, key.fold("encoder")), SoundEncoder(o.sound_encoder, key.fold("sound_encoder")),
+             key) {}
+  Avts(const AvtsOptions& o, Encoder own, SoundEncoder own_sound, Key key)
+      : options(o),
+        encoder(std::move(own)),
+        sound_encoder(std::move(own_sound)),
+        head(encoder.features(), o.dim, o.mlp_head, key.fold("head")),
+        sound_head(sound_encoder.features(), o.dim, o.mlp_head, key.fold("sound_head")) {
+    check(o.hard_from >= 0 && o.hard_share >= 0 && o.hard_share <= 1, "avts", [&] {
+      return "hard_from " + std::to_string(o.hard_from) + ", hard_share " + std::to_string(o.hard_share) +
+             "; need no negative ones and a share of at most 1";
+    });
+  }
+
+  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
+  Var<T> embed_sound(const Var<T>& sounds) const { return l2_normalize(sound_head(sound_encoder(sounds))); }
+
+  // For each picture the row of `sound` that is its negative; -1: it has none.
+  Tensor<i64> negatives(const Batch& batch, Key key) const {
+    i64 n = batch.image.dim(0);
+    bool shifted = batch.sound.dim(0) == 2 * n, hard_phase = static_cast<double>(batch.progress) >= options.hard_from;
+    check(shifted || options.hard_share == 0, "avts", [&] {
+      return "sound is " + batch.sound.shape().str() + ", image is " + batch.image.shape().str() +
+             "; hard negatives need two windows a picture (sound_views with shift), or hard_share 0";
+    });
+    Tensor<i64> index({n});
+    for (i64 i = 0; i < n; ++i) {
+      Random random(key.fold(static_cast<u64>(i)));
+      bool hard = hard_phase && random.chance(static_cast<float>(options.hard_share));
+      std::vector<i64> others;
+      for (i64 j = 0; j < n; ++j)
+        if (batch.clip[j] != batch.clip[i]) others.push_back(j);
+      if (hard || (others.empty() && shifted)) index[i] = n + i;
+      else index[i] = others.empty() ? -1 : others[random.below(static_cast<u32>(others.size()))];
+    }
+    return index;
+  }
+
+  Terms<T> loss(Tape& tape, const Batch& batch) {
+    i64 n = batch.image.rank() == 4 ? batch.image.dim(0) : 0;
+    i64 windows = batch.sound.rank() == 4 ? batch.sound.dim(0) : 0;
+    check(n >= 1 && (windows == n || windows == 2 * n) && batch.clip.size() == n, "avts", [&] {
+      return "sound is " + batch.sound.shape().str() + ", image is " + batch.image.shape().str() + ", clip is " +
+             batch.clip.shape().str() + "; need one or two windows [F, mels, 1] and one clip a picture";
+    });
+    // All matching windows, and of the shifted ones those that are needed.
+    Tensor<i64> negative = negatives(batch, tape.next_key()), pair({2 * n}), used({2 * n});
+    Tensor<losses::Relation> relation({2 * n});
+    i64 rows = n;
+    for (i64 i = 0; i < n; ++i) {
+      used[i] = pair[i] = i;
+      relation[i] = losses::Relation::positive;
+      relation[n + i] = negative[i] < 0 ? losses::Relation::ignored : losses::Relation::negative;
+      pair[n + i] = negative[i] < n ? std::max<i64>(negative[i], 0) : rows;
+      if (negative[i] >= n) used[rows++] = negative[i];
+    }
+    Var<T> seen = embed_image(cast<T>(constant(tape, batch.image)));
+    Var<T> heard = embed_sound(cast<T>(gather_rows(constant(tape, batch.sound), used.rows(0, rows))));
+    newest_ = {seen.value(), heard.value().rows(0, n)};
+    Var<T> squared = row_dot(concat<T>({seen, seen}, 0), gather_rows(heard, pair)) * -2.0 + 2.0;  // of unit rows
+    return {losses::contrastive_margin(squared, relation, options.eta)};
+  }
+
+  void after_step(const Batch&) {}
+  // The pictures' rows and the sounds'.
+  const Related<T>& newest() const { return newest_; }
+  // Two encoders that know nothing of one another: right angles, |v - s|^2 = 2 of each related pair, half of all.
+  double expected_loss(i64) const {
+    double push = std::max(0.0, options.eta - std::sqrt(2.0));
+    return (2 + push * push) / 2;
+  }
+
+  static void visit(auto& self, auto&& f) {
+    f("encoder", self.encoder);
+    f("sound_encoder", self.sound_encoder);
+    f("head", self.head);
+    f("sound_head", self.sound_head);
+  }
+
+ private:
+  Related<T> newest_;
+};
+
+}  // namespace nacre::methods
