@@ -4,8 +4,7 @@
 //   patches [B, 9, P, P, C]  -> encoder -> jigsaw head (nine rows) -> unit row [B, dim]
 //   loss = losses::pirl(image, patches, bank)       after the step: bank row <- moving average of the image's row
 //
-// Pretext::rotation: one piece instead of nine, the turned picture [B, 1, S, S, C]. jigsaw_rotation: the nine patches
-// of a turned picture. Views for all three: pretext::pirl_views.
+// Pretext::rotation has one piece instead of nine, the turned picture [B, 1, S, S, C]; pretext::pirl_views makes them.
 // The encoder runs on the images, then on all patches at once. Heads are dropped after training. lambda = 0 is
 // NPID (Wu et al., 2018): the patch branch is not run at all. Any module with `features()` that turns pictures
 // [N, H, W, C] into rows [N, features()] may be the encoder (examples/05_my_backbone.cpp).

@@ -9,12 +9,10 @@
 // The patch keeps the paper's proportion 64 : 85 of the cell, so that the gap hides continuing edges: Q 255, 128, 96,
 // 64, 32 give cells 85, 42, 32, 21, 10 and patches 64, 32, 24, 16, 8. There is no label: PIRL wants the embedding
 // not to depend on the order. With a permutation set, orders come from it and `puzzle` [B] is the row: the label
-// of the jigsaw classifier, for which there are further guards against shortcuts: patch_color.grey, channel_shift,
-// patch_normalize. With `turn` the square is rotated by `turn` [B] quarters before it is cut (pirl_views).
-// VISSL's code flips each patch instead of the crop and never draws the last offset.
-// Misra and van der Maaten, "Self-supervised learning of pretext-invariant representations", 2019; Noroozi and Favaro,
-// 2016 (the guards).
-// Tested in tests/pretext/jigsaw.cpp.
+// of the jigsaw classifier, which has further guards against shortcuts: patch_color.grey, channel_shift,
+// patch_normalize. With `turn` the square is first rotated by `turn` [B] quarters (pirl_views). VISSL's code flips each
+// patch instead of the crop and never draws the last offset.
+// Misra & van der Maaten, 2019; Noroozi & Favaro, 2016 (the guards). Tested in tests/pretext/jigsaw.cpp.
 #pragma once
 
 #include <nacre/data/augment.hpp>
