@@ -1,7 +1,7 @@
 // Everything that needs no GPU and no picture codec. Single headers compile faster and say more; see README.md here.
 //
-// Left out: data/idx.hpp (zlib), data/png.hpp, data/jpeg.hpp, data/image_io.hpp and data/open.hpp, whose users link
-// a codec; eigen.hpp (Eigen in its signatures); backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
+// Left out: data/idx.hpp and data/gzip.hpp (zlib), data/png.hpp, data/jpeg.hpp, data/image_io.hpp, data/open.hpp,
+// data/clip_folder.hpp and data/ffmpeg.hpp, whose users link a codec; eigen.hpp (Eigen in its signatures); backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
 #pragma once
 
 #include <nacre/autograd/gradcheck.hpp>
@@ -10,12 +10,14 @@
 #include <nacre/bank/negatives.hpp>
 #include <nacre/bank/queue.hpp>
 #include <nacre/data/augment.hpp>
+#include <nacre/data/clips.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/data/log_mel.hpp>
 #include <nacre/data/recordings.hpp>
 #include <nacre/data/talking_pictures.hpp>
 #include <nacre/data/wav.hpp>
+#include <nacre/data/y4m.hpp>
 #include <nacre/eval/knn.hpp>
 #include <nacre/eval/linear_probe.hpp>
 #include <nacre/eval/metrics.hpp>
