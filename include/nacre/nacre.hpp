@@ -18,6 +18,7 @@
 #include <nacre/data/talking_pictures.hpp>
 #include <nacre/data/wav.hpp>
 #include <nacre/data/y4m.hpp>
+#include <nacre/eval/invariance.hpp>
 #include <nacre/eval/knn.hpp>
 #include <nacre/eval/linear_probe.hpp>
 #include <nacre/eval/metrics.hpp>
