@@ -15,6 +15,7 @@
 #pragma once
 
 #include <nacre/backend/cpu/softmax.hpp>
+#include <nacre/core/error.hpp>
 #include <nacre/math/elementwise.hpp>
 
 #include <algorithm>
