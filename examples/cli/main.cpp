@@ -151,14 +151,14 @@ int main(int argc, char** argv) {
   limit_memory();
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  CLI::App app{"nacre: contrastive learning from pictures (PIRL), on the CPU"};
+  CLI::App app{"nacre: contrastive learning from pictures, on the CPU"};
   app.set_version_flag("--version", std::string("nacre ") + nacre::version);
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
 
   cli::Pretrain pt;
   auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
-  c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember({"pirl", "npid"}));
+  c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember(cli::method_names()));
   c->add_option("--data", pt.data,
                 "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
   c->add_option("--out", pt.out, "directory of the run")->required();
@@ -166,6 +166,7 @@ int main(int argc, char** argv) {
   c->add_option("--model", pt.model, "encoder")->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
   c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")
       ->check(CLI::IsMember({"cifar", "imagenet"}));
+  c->add_option("--norm", pt.norm, "normalisation in the encoder")->check(CLI::IsMember({"batch", "group", "layer"}));
   c->add_option("--width", pt.width, "channels of the first stage")->check(CLI::Range(1, 4096));
   c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 up to 32 pixels, their own up to 96, else 224")
       ->check(CLI::Range(0, 4096));
@@ -178,8 +179,10 @@ int main(int argc, char** argv) {
   c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
   c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")
       ->check(between(0.0, 1e6));
-  c->add_option("--temperature", pt.temperature, "divides the cosine scores")->check(between(1e-6, 1e6));
-  c->add_option("--negatives", pt.negatives, "rows of the memory bank each sample is pushed from")
+  c->add_option("--temperature", pt.temperature, "divides the cosine scores")
+      ->check(between(1e-6, 1e6))
+      ->default_str("the method's");
+  c->add_option("--negatives", pt.negatives, "rows of the memory bank, or keys of moco's queue, that each sample is pushed from")
       ->check(CLI::Range(1, 1 << 30));
   c->add_flag("--shared-negatives", pt.shared_negatives, "one set of negatives for the whole batch");
   c->add_flag("--include-self", pt.include_self, "leave a sample's own row among its negatives (as VISSL does)");
@@ -187,10 +190,31 @@ int main(int argc, char** argv) {
   c->add_option("--bank-init", pt.bank_init,
                 "rows before training: the untrained encoder's (encode) or random (the paper's)")
       ->check(CLI::IsMember({"encode", "random"}));
-  c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
+  c->add_option("--lambda", pt.lambda, "pirl: weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
+  c->add_option("--pretext", pt.pretext, "pirl: what the second branch sees")
+      ->check(CLI::IsMember({"jigsaw", "rotation", "jigsaw-rotation"}));
+  c->add_option("--permutations", pt.permutations, "jigsaw: orders to tell apart")->check(CLI::Range(2, 10000));
+  c->add_option("--spread", pt.spread, "jigsaw: how far apart the orders lie")
+      ->check(CLI::IsMember({"max_min", "max_avg"}));
+  c->add_option("--encoder-momentum", pt.encoder_momentum, "moco: of the key encoder")->check(between(0.0, 1.0));
+  c->add_option("--groups", pt.groups, "moco, moco-v2: runs a batch is cut into for batch norm")
+      ->check(CLI::Range(1, 1 << 20));
+  c->add_option("--hardest", pt.hardest, "simclr, moco, supcon: only so many of the most similar negatives; 0: all")
+      ->check(CLI::Range(0, 1 << 30));
+  c->add_option("--semi-hard", pt.semi_hard,
+                "simclr, moco, supcon: only negatives less similar than the positive, by less than this; 0: off")
+      ->check(between(0.0, 2.0));
+  c->add_option("--ring", pt.ring, "simclr, moco, supcon: leave out this share of the most similar negatives")
+      ->check(between(0.0, 0.999));
+  c->add_option("--beta", pt.beta, "simclr, moco, supcon: weigh hard negatives more (Robinson et al.)")
+      ->check(between(0.0, 1e3));
+  c->add_option("--tau-plus", pt.tau_plus, "simclr, moco, supcon: share of negatives that are not (Chuang et al.)")
+      ->check(between(0.0, 0.999));
   c->add_option("--loss", pt.loss, "form of the contrastive term")
       ->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
-  c->add_option("--head", pt.head, "projection of the image branch")->check(CLI::IsMember({"linear", "mlp"}));
+  c->add_option("--head", pt.head, "projection on the encoder")
+      ->check(CLI::IsMember({"linear", "mlp"}))
+      ->default_str("the method's");
   c->add_option("--dim", pt.dim, "numbers in an embedding")->check(CLI::Range(1, 65536));
   c->add_option("--augment", pt.augment,
                 "crops and colours: default; no-hue where hue tells; gentle for small centred pictures")
@@ -266,7 +290,7 @@ int main(int argc, char** argv) {
 
   cli::Preview pv;
   c = app.add_subcommand("preview", "what the views and patches look like");
-  c->add_option("--method", pv.method, "whose views")->check(CLI::IsMember({"pirl", "npid"}));
+  c->add_option("--method", pv.method, "whose views")->check(CLI::IsMember(cli::method_names()));
   c->add_option("--data", pv.data, "as for pretrain")->required();
   c->add_option("--out", pv.out, "the .png file")->required();
   c->add_option("--count", pv.count, "pictures")->check(CLI::Range(1, 1000));

@@ -10,12 +10,15 @@ namespace cli {
 struct Pretrain {
   std::string method = "pirl", data, out;
   std::string model = "resnet18", stem = "cifar", optimizer = "sgd", loss = "info_nce", head = "linear";
-  std::string bank_init = "encode", augment = "default", mean, std;
+  std::string bank_init = "encode", augment = "default", mean, std, pretext = "jigsaw", spread = "max_min";
+  std::string norm = "batch";
   std::int64_t width = 64, image_size = 0, epochs = 100, batch = 128, negatives = 4096, dim = 128, limit = 0;
   std::int64_t save_every = 0, log_every = 0, seed = 1;
   int threads = 0;
   double lr = 0.06, weight_decay = 5e-4, momentum = 0.9, warmup_epochs = 0;
-  double temperature = 0.1, bank_momentum = 0.5, lambda = 0.5;
+  double temperature = 0.1, bank_momentum = 0.5, lambda = 0.5, encoder_momentum = 0.99;
+  double semi_hard = 0, ring = 0, beta = 0, tau_plus = 0;
+  std::int64_t permutations = 100, groups = 8, hardest = 0;
   bool shared_negatives = false, include_self = false, exact_conv = false;
   bool resume = false, quiet = false, json = false, stop_on_collapse = false;
   std::vector<std::string> given;  // names of the options that stood on the command line or in the config file
@@ -54,6 +57,8 @@ struct Preview {
 struct Inspect {
   std::string file;
 };
+
+const std::vector<std::string>& method_names();
 
 void pretrain(const Pretrain& options);
 void probe(const Probe& options);

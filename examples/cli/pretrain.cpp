@@ -1,7 +1,8 @@
 // nacre pretrain: data, views, method, optimizer, and a loop that can be interrupted at any step.
-#include "run.hpp"
+#include "methods.hpp"
 
 #include <nacre/eval/metrics.hpp>
+#include <nacre/methods/pirl.hpp>
 #include <nacre/models/weights.hpp>
 #include <nacre/io/file.hpp>
 #include <nacre/io/sha256.hpp>
@@ -116,12 +117,13 @@ bool intact(const std::string& path) {
 template <class Optimizer>
 class Training {
  public:
-  using Method = nc::methods::Pirl<float>;
+  using Method = nc::methods::AnyMethod;
 
   Training(Config config, const nc::data::Images& images, Method& method, Optimizer& optimizer, nc::Key key)
       : c_(std::move(config)),
         method_(method),
-        loader_(make_loader(images, c_, key)),
+        loader_(make_loader(
+            images, c_, {.batch = c_.batch, .epochs = c_.epochs, .normalization = c_.normalization}, key)),
         trainer_(
             method, optimizer,
             {.lr = c_.lr,
@@ -255,17 +257,19 @@ class Training {
   bool metrics_lost_ = false, bar_ = false;
 };
 
-void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl<float>& method, nc::i64 done,
+void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyMethod& method, nc::i64 done,
               nc::i64 steps) {
   if (c.quiet || c.json) return;
   std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d threads, %s\n", c.method.c_str(),
               static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
               static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
               nc::backend::isa_name());
-  std::printf(
-      "loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing apart: %.2f\n",
-      nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim),
-      std::log(static_cast<double>(c.negatives) + 1));
+  if (has_bank(c))
+    std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing "
+                "apart: %.2f\n",
+                c.expected_loss, std::log(static_cast<double>(c.negatives) + 1));
+  else if (c.expected_loss > 0)
+    std::printf("loss expected of an encoder that tells nothing apart: %.2f\n", c.expected_loss);
   if (!images.classes.empty())
     std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
   if (done > 0)
@@ -274,25 +278,23 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::Pirl
 
 // Trains to the end or to a signal. The run is written down once everything has been found to fit together.
 template <class Optimizer>
-void train(const Config& config, const nc::data::Images& images, nc::methods::Pirl<float>& method, Optimizer optimizer,
-           nc::Key key) {
-  Training<Optimizer> training(config, images, method, optimizer, key);
+void train(const Config& config, const nc::data::Images& images, Learner& learner, Optimizer optimizer, nc::Key key) {
+  Training<Optimizer> training(config, images, learner.method, optimizer, key);
   bool continued = config.resume && training.resume();
   if (training.steps_done() == training.steps()) return;
   write_config(config.out, config);
   write_env(config.out);
-  announce(config, images, method, training.steps_done(), training.steps());
-  if (!continued && config.bank_init == "encode")
-    nc::methods::encode_bank(method, evaluation_pictures(images, config));
+  announce(config, images, learner.method, training.steps_done(), training.steps());
+  if (!continued && learner.start) learner.start(learner.method, evaluation_pictures(images, config));
   training.run();
 }
 
 // encoder.safetensors appears when the run has ended: its presence tells so.
-void finish(const Config& config, const nc::data::Images& images, const nc::methods::Pirl<float>& method) {
+void finish(const Config& config, const nc::data::Images& images, Learner& learner) {
   std::string path = file_in(config.out, "encoder.safetensors");
   bool before = intact(path);
   if (!before) {
-    nc::models::ResNet<float> encoder = method.encoder;
+    nc::models::ResNet<float> encoder = learner.encoder(learner.method);
     nc::methods::settle_statistics(encoder, images.size(), evaluation_pictures(images, config));
     nc::models::save_encoder(path, encoder, {.normalization = config.normalization, .image_size = config.image_size});
   }
@@ -321,6 +323,7 @@ void pretrain(const Pretrain& asked) {
   Config config;
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);
+  else take_defaults(config);
   config.resume = asked.resume;
   nc::backend::exact_conv() = config.exact_conv;
 
@@ -343,13 +346,11 @@ void pretrain(const Pretrain& asked) {
     return "--batch " + std::to_string(config.batch) + " is more than the " + std::to_string(images.size()) +
            " pictures of " + config.data;
   });
-  nc::check(config.negatives < images.size(), "negatives", [&] {
-    return "--negatives " + std::to_string(config.negatives) + " is more than the " +
-           std::to_string(images.size() - 1) + " other pictures; lower it";
-  });
+  check_method(config, images);
 
   nc::Key key{static_cast<nc::u64>(config.seed)};
-  nc::methods::Pirl<float> method(pirl_options(config), images.size(), key);
+  Learner learner = make_learner(config, images, key);
+  config.expected_loss = learner.method.expected_loss(config.batch);
 
   make_directory(config.out);
   Lock lock(config.out);
@@ -361,12 +362,12 @@ void pretrain(const Pretrain& asked) {
   std::signal(SIGTERM, on_signal);
 
   if (config.optimizer == "sgd")
-    train(config, images, method,
-          nc::optim::Sgd<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
+    train(config, images, learner,
+          nc::optim::Sgd<float>(learner.method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
   else if (config.optimizer == "lars")
-    train(config, images, method,
-          nc::optim::Lars<float>(method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
-  else train(config, images, method, nc::optim::AdamW<float>(method, {.weight_decay = config.weight_decay}), key);
+    train(config, images, learner,
+          nc::optim::Lars<float>(learner.method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
+  else train(config, images, learner, nc::optim::AdamW<float>(learner.method, {.weight_decay = config.weight_decay}), key);
 
   if (stop_signal) {
     std::fprintf(stderr,
@@ -374,7 +375,7 @@ void pretrain(const Pretrain& asked) {
                  config.out.c_str());
     return;
   }
-  finish(config, images, method);
+  finish(config, images, learner);
   stop_signal = 0;  // too late to interrupt anything
 }
 

@@ -1,5 +1,5 @@
 // nacre preview: a sheet with one picture a row: as it is, then the views and patches the method learns from.
-#include "run.hpp"
+#include "methods.hpp"
 
 #include <nacre/data/image_io.hpp>
 
@@ -9,44 +9,55 @@
 namespace cli {
 
 nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& config, nc::i64 count, nc::Key key) {
-  nc::i64 s = config.image_size, channels = images.channels, views = 3;
-  nc::i64 zoom = std::clamp<nc::i64>(96 / s, 1, 8), gap = 3 * zoom;  // small pictures are shown large
-  nc::data::Augment augment = augment_options(config.augment);
-  bool with_patches = config.method != "npid" && config.lambda > 0;
-  nc::pretext::JigsawViews jigsaw =
-      nc::pretext::jigsaw_views({.image = s, .augment = augment, .patch_color = augment.color});
-  nc::i64 p = jigsaw.patch, pitch = p + 2;  // of the patches, in their own pixels
-  nc::i64 cell = zoom * std::max(s, with_patches ? 3 * pitch : s) + gap, columns = 1 + views + (with_patches ? 2 : 0);
-  nc::Tensor<nc::u8> sheet = nc::Tensor<nc::u8>::full({count * cell + gap, columns * cell + gap, 3}, 226);
+  const nc::i64 draws = 2, s = config.image_size, channels = images.channels;
   const nc::data::Normalization plain{{0, 0, 0}, {1, 1, 1}};
+  std::vector<nc::i64> chosen;
+  for (nc::i64 i = 0; i < count; ++i)
+    chosen.push_back(static_cast<nc::i64>(
+        nc::permute(key.fold("preview"), static_cast<nc::u64>(i), static_cast<nc::u64>(images.size()))));
+  nc::data::Images shown = nc::data::subset(images, chosen);
+  nc::Loader loader = make_loader(shown, config, {.batch = count, .epochs = draws, .normalization = plain}, key);
 
-  // pixels [size, size, C] in 0 .. 1 -> the sheet at (y0, x0), zoomed, grey spread over three channels
-  auto paste = [&](const float* pixels, nc::i64 size, nc::i64 y0, nc::i64 x0) {
-    for (nc::i64 y = 0; y < zoom * size; ++y)
-      for (nc::i64 x = 0; x < zoom * size; ++x)
-        for (nc::i64 c = 0; c < 3; ++c) {
-          float v = pixels[(y / zoom * size + x / zoom) * channels + (channels == 3 ? c : 0)];
-          sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] =
-              static_cast<nc::u8>(std::clamp(v * 255 + 0.5f, 0.f, 255.f));
-        }
+  // A square of cells a side: a picture, or what was cut from one.
+  struct Tile {
+    nc::i64 row, column, cells, size;
+    nc::Tensor<float> pixels;  // [cells cells, size, size, C], normalised by `plain`
   };
-  nc::Batch batch;
-  for (nc::i64 i = 0; i < count; ++i) {
-    nc::i64 y = i * cell + gap;
-    nc::i64 sample = static_cast<nc::i64>(
-        nc::permute(key.fold("preview"), static_cast<nc::u64>(i), static_cast<nc::u64>(images.size())));
-    paste(nc::data::evaluation_batch(images, sample, sample + 1, s, plain).data(), s, y, gap);
-    for (nc::i64 v = 0; v < columns - 1; ++v) {
-      nc::i64 x = (v + 1) * cell + gap;
-      jigsaw.prepare(batch, 1, channels);
-      jigsaw.fill(batch, 0, images[sample], plain,
-                  key.fold(static_cast<nc::u64>(sample)).fold(static_cast<nc::u64>(v)));
-      if (v < views) paste(batch.image.data(), s, y, x);
-      else
-        for (nc::i64 q = 0; q < 9; ++q)
-          paste(batch.patches.data() + q * p * p * channels, p, y + q / 3 * pitch * zoom, x + q % 3 * pitch * zoom);
-    }
+  std::vector<Tile> tiles;
+  nc::i64 columns = 1, widest = s;
+  for (nc::i64 i = 0; i < count; ++i)
+    tiles.push_back({i, 0, 1, s, nc::data::evaluation_batch(shown, i, i + 1, s, plain)});
+  for (nc::Batch& batch : loader) {
+    nc::i64 views = batch.image.empty() ? 0 : batch.image.dim(0) / count;
+    for (nc::i64 v = 0; v < views; ++v, ++columns)
+      for (nc::i64 b = 0; b < count; ++b)
+        tiles.push_back({batch.index[b], columns, 1, s, batch.image.rows(v * count + b, v * count + b + 1).clone()});
+    if (batch.patches.empty()) continue;
+    nc::i64 pieces = batch.patches.dim(1), side = 1, p = batch.patches.dim(2);
+    while (side * side < pieces) ++side;
+    widest = std::max(widest, side * (p + 2));
+    for (nc::i64 b = 0; b < count; ++b)
+      tiles.push_back({batch.index[b], columns, side, p,
+                       batch.patches.rows(b, b + 1).clone().reshape({pieces, p, p, channels})});
+    ++columns;
   }
+
+  const nc::i64 zoom = std::clamp<nc::i64>(96 / s, 1, 8), gap = 3 * zoom;  // small pictures are shown large
+  const nc::i64 pitch = zoom * widest + gap;
+  nc::Tensor<nc::u8> sheet = nc::Tensor<nc::u8>::full({count * pitch + gap, columns * pitch + gap, 3}, 226);
+  for (const Tile& tile : tiles)
+    for (nc::i64 piece = 0; piece < tile.pixels.dim(0); ++piece) {
+      const float* pixels = tile.pixels.data() + piece * tile.size * tile.size * channels;
+      nc::i64 y0 = tile.row * pitch + gap + zoom * (piece / tile.cells) * (tile.size + 2);
+      nc::i64 x0 = tile.column * pitch + gap + zoom * (piece % tile.cells) * (tile.size + 2);
+      for (nc::i64 y = 0; y < zoom * tile.size; ++y)
+        for (nc::i64 x = 0; x < zoom * tile.size; ++x)
+          for (nc::i64 c = 0; c < 3; ++c) {  // grey is spread over three channels
+            float v = pixels[(y / zoom * tile.size + x / zoom) * channels + (channels == 3 ? c : 0)];
+            sheet[((y0 + y) * sheet.dim(1) + x0 + x) * 3 + c] =
+                static_cast<nc::u8>(std::clamp(v * 255 + 0.5f, 0.f, 255.f));
+          }
+    }
   return sheet;
 }
 
@@ -59,8 +70,8 @@ void preview(const Preview& o) {
   config.image_size = o.image_size > 0 ? o.image_size : choose_image_size(images);
   nc::i64 count = std::min<nc::i64>(o.count, images.size());
   nc::data::write_png(o.out, sheet_of_views(images, config, count, nc::Key{static_cast<nc::u64>(o.seed)}));
-  std::printf("%s: %lld pictures; in each row the picture, three views%s\n", o.out.c_str(),
-              static_cast<long long>(count), o.method == "npid" ? "" : ", two sets of shuffled patches");
+  std::printf("%s: %lld pictures; in each row the picture, then what %s is shown of it, drawn twice\n", o.out.c_str(),
+              static_cast<long long>(count), o.method.c_str());
 }
 
 }  // namespace cli

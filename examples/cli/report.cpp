@@ -1,5 +1,5 @@
 // nacre report: everything a run has written, as one page.
-#include "run.hpp"
+#include "methods.hpp"
 
 #include <nacre/data/png.hpp>
 #include <nacre/eval/pca.hpp>
@@ -64,7 +64,7 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
   nc::Key key{static_cast<nc::u64>(config.seed)};
   run.views.push_back(
       {nc::data::encode_png(sheet_of_views(data.pretrain(), config, std::min<nc::i64>(6, data.pretrain().size()), key)),
-       "each row: a picture, three views of it, two sets of its shuffled patches",
+       "each row: a picture, then what the method is shown of it, drawn twice",
        {}});
   std::string path = file_in(config.out, "encoder.safetensors");
   const nc::data::Images& source = data.test.empty() ? data.train : data.test;
@@ -120,8 +120,8 @@ nc::train::ReportRun collect(const std::string& directory) {
   });
   run.config.emplace_back("pictures", std::to_string(config.pictures));
   run.dim = config.dim;
-  run.initial_loss = nc::losses::expected_initial_loss(pirl_options(config), config.negatives, config.dim);
-  run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
+  if (config.expected_loss > 0) run.initial_loss = config.expected_loss;
+  if (has_bank(config)) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
   read_metrics(file_in(directory, "metrics.jsonl"), run);
   read_probe(file_in(directory, "probe.json"), run);
   nc::data::DataSplits data = open_data(config.data);

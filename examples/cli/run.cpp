@@ -35,7 +35,9 @@ void write_config(const std::string& run, const Config& config) {
       .key("pictures")
       .value(config.pictures)
       .key("channels")
-      .value(config.channels);
+      .value(config.channels)
+      .key("expected_loss")
+      .value(config.expected_loss);
   w.key("normalization").object();
   w.key("mean").array();
   for (float x : config.normalization.mean) w.value(x);
@@ -53,6 +55,7 @@ void read_config(const json::Value& v, Config& c) {
       c.exact_conv = true;
       return;
     }
+    if (!v.find(name) && came_later(name)) return;
     const json::Value& x = v.at(name);
     if constexpr (std::same_as<T, std::string>) into = x.as_string();
     else if constexpr (std::same_as<T, bool>) into = x.as_bool();
@@ -63,6 +66,7 @@ void read_config(const json::Value& v, Config& c) {
   read("fingerprint", c.fingerprint);
   read("pictures", c.pictures);
   read("channels", c.channels);
+  if (const json::Value* expected = v.find("expected_loss")) c.expected_loss = expected->as_double();
   const json::Value& n = v.at("normalization");
   for (std::size_t i = 0; i < 3; ++i) {
     nc::check<nc::DataError>(n.at("mean").items.size() == 3 && n.at("std").items.size() == 3, "run",
@@ -116,25 +120,10 @@ nc::models::ResNetOptions encoder_options(const Config& c) {
   return {.depth = depth_of(c.model),
           .width = c.width,
           .stem = c.stem == "cifar" ? nc::models::Stem::cifar : nc::models::Stem::imagenet,
-          .in_channels = c.channels};
-}
-
-nc::methods::PirlOptions pirl_options(const Config& c) {
-  using nc::losses::NceForm;
-  nc::methods::PirlOptions o;
-  o.lambda = c.method == "npid" ? 0 : c.lambda;
-  o.temperature = c.temperature;
-  o.form = c.loss == "info_nce"    ? NceForm::info_nce
-           : c.loss == "nce_paper" ? NceForm::nce_paper
-                                   : NceForm::nce_constant;
-  o.exclude_self = !c.include_self;
-  o.encoder = encoder_options(c);
-  o.dim = c.dim;
-  o.negatives = c.negatives;
-  o.shared_negatives = c.shared_negatives;
-  o.mlp_head = c.head == "mlp";
-  o.bank_momentum = c.bank_momentum;
-  return o;
+          .in_channels = c.channels,
+          .norm = c.norm == "group"   ? nc::nn::Norm::group
+                  : c.norm == "layer" ? nc::nn::Norm::layer
+                                      : nc::nn::Norm::batch};
 }
 
 nc::data::Augment augment_options(const std::string& name) {
@@ -142,16 +131,6 @@ nc::data::Augment augment_options(const std::string& name) {
   nc::data::Augment augment = nc::data::simclr();
   if (name == "no-hue") augment.color.hue = 0;
   return augment;
-}
-
-nc::Loader make_loader(const nc::data::Images& images, const Config& c, nc::Key key) {
-  nc::LoaderOptions options{.batch = c.batch, .epochs = c.epochs, .normalization = c.normalization};
-  nc::data::Augment augment = augment_options(c.augment);
-  if (c.method == "npid" || c.lambda == 0)
-    return nc::Loader(images, nc::pretext::one_view({.image = c.image_size, .augment = augment}), options, key);
-  return nc::Loader(
-      images, nc::pretext::jigsaw_views({.image = c.image_size, .augment = augment, .patch_color = augment.color}),
-      options, key);
 }
 
 nc::data::DataSplits open_data(const std::string& spec) {

@@ -7,9 +7,7 @@
 #include <nacre/data/loader.hpp>
 #include <nacre/data/open.hpp>
 #include <nacre/io/json.hpp>
-#include <nacre/methods/pirl.hpp>
-#include <nacre/pretext/jigsaw.hpp>
-#include <nacre/pretext/two_views.hpp>
+#include <nacre/models/resnet.hpp>
 
 #include <string>
 
@@ -23,6 +21,7 @@ struct Config : Pretrain {
   nc::data::Normalization normalization;
   nc::i64 channels = 3;
   nc::i64 pictures = 0;
+  double expected_loss = 0;  // of an encoder that tells nothing apart; 0: not known
 };
 
 // One list of the options that make the result; writing, reading and comparing go through it.
@@ -37,6 +36,16 @@ void each_option(auto& o, auto&& f) {
   f("mean", o.mean), f("std", o.std), f("seed", o.seed), f("limit", o.limit);
   f("exact-conv", o.exact_conv);
   f("save-every", o.save_every), f("log-every", o.log_every);
+  f("pretext", o.pretext), f("permutations", o.permutations), f("spread", o.spread), f("norm", o.norm);
+  f("encoder-momentum", o.encoder_momentum), f("groups", o.groups);
+  f("hardest", o.hardest), f("semi-hard", o.semi_hard), f("ring", o.ring), f("beta", o.beta), f("tau-plus", o.tau_plus);
+}
+// Options that older runs do not name: they had the values that stand in Pretrain.
+inline bool came_later(std::string_view name) {
+  for (std::string_view later : {"pretext", "permutations", "spread", "norm", "encoder-momentum", "groups", "hardest",
+                                 "semi-hard", "ring", "beta", "tau-plus"})
+    if (name == later) return true;
+  return false;
 }
 
 std::string file_in(const std::string& run, const char* name);  // "RUN/name"
@@ -51,9 +60,7 @@ void parse_channels(const std::string& text, const char* option, std::array<floa
 
 nc::i64 depth_of(const std::string& model);
 nc::models::ResNetOptions encoder_options(const Config& config);
-nc::methods::PirlOptions pirl_options(const Config& config);
 nc::data::Augment augment_options(const std::string& name);  // default, gentle
-nc::Loader make_loader(const nc::data::Images& images, const Config& config, nc::Key key);
 
 // Opens the data of a SPEC and warns about skipped files on stderr.
 nc::data::DataSplits open_data(const std::string& spec);

@@ -14,7 +14,7 @@ for command in "" pretrain probe embed report preview inspect doctor; do
   [ -z "$command" ] || expect 0 "" "$NACRE" $command --version
 done
 expect 0 "" "$NACRE" pretrain --help
-for word in '--epochs INT.*=100' '--temperature FLOAT.*=0.1' '--config' '--stop-on-collapse'; do holds out.txt "$word"; done
+for word in '--epochs INT.*=100' '--temperature FLOAT.*=the method' '--config' '--stop-on-collapse'; do holds out.txt "$word"; done
 expect 0 "" "$NACRE" doctor
 holds out.txt "^instruction set +(baseline|avx2|avx512)"
 holds out.txt "^promised here"

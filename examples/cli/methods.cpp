@@ -1,0 +1,216 @@
+#include "methods.hpp"
+
+#include <nacre/methods/jigsaw.hpp>
+#include <nacre/methods/moco.hpp>
+#include <nacre/methods/moco_v3.hpp>
+#include <nacre/methods/pirl.hpp>
+#include <nacre/methods/rotnet.hpp>
+#include <nacre/methods/supcon.hpp>
+#include <nacre/methods/supervised.hpp>
+#include <nacre/pretext/rotation.hpp>
+#include <nacre/pretext/two_views.hpp>
+
+namespace cli {
+
+namespace {
+
+namespace methods = nc::methods;
+
+template <class M>
+Learner learner(M method) {
+  return {methods::AnyMethod(std::move(method)),
+          [](methods::AnyMethod& any) -> nc::models::ResNet<float>& { return any.as<M>()->encoder; },
+          {}};
+}
+
+nc::losses::ContrastOptions contrast(const Config& c) {
+  return {.temperature = c.temperature,
+          .negatives = {.semi_hard = c.semi_hard, .ring = c.ring, .hardest = c.hardest},
+          .beta = c.beta,
+          .tau_plus = c.tau_plus};
+}
+
+nc::pretext::Pretext pretext_of(const Config& c) {
+  using nc::pretext::Pretext;
+  return c.pretext == "rotation"          ? Pretext::rotation
+         : c.pretext == "jigsaw-rotation" ? Pretext::jigsaw_rotation
+                                          : Pretext::jigsaw;
+}
+
+nc::i64 classes_of(const nc::data::Images& images) {
+  nc::i64 classes = static_cast<nc::i64>(images.classes.size());
+  for (nc::i64 label : images.labels.span()) classes = std::max(classes, label + 1);
+  return classes;
+}
+
+// --- PIRL and NPID
+
+methods::PirlOptions pirl_options(const Config& c) {
+  using nc::losses::NceForm;
+  methods::PirlOptions o;
+  o.lambda = c.method == "npid" ? 0 : c.lambda;
+  o.temperature = c.temperature;
+  o.form = c.loss == "info_nce"    ? NceForm::info_nce
+           : c.loss == "nce_paper" ? NceForm::nce_paper
+                                   : NceForm::nce_constant;
+  o.exclude_self = !c.include_self;
+  o.encoder = encoder_options(c);
+  o.pretext = pretext_of(c);
+  o.dim = c.dim;
+  o.negatives = c.negatives;
+  o.shared_negatives = c.shared_negatives;
+  o.mlp_head = c.head == "mlp";
+  o.bank_momentum = c.bank_momentum;
+  return o;
+}
+
+Learner pirl(const Config& c, const nc::data::Images& images, nc::Key key) {
+  using Pirl = methods::Pirl<float>;
+  Learner l = learner(Pirl(pirl_options(c), images.size(), key));
+  if (c.bank_init == "encode")
+    l.start = [](methods::AnyMethod& any, const Pictures& pictures) {
+      methods::encode_bank(*any.as<Pirl>(), pictures);
+    };
+  return l;
+}
+
+// --- the others
+
+methods::JigsawOptions jigsaw_options(const Config& c) {
+  return {.encoder = encoder_options(c),
+          .permutations = c.permutations,
+          .spread = c.spread == "max_avg" ? nc::pretext::Spread::max_avg : nc::pretext::Spread::max_min,
+          .hidden = c.dim};
+}
+Learner jigsaw(const Config& c, const nc::data::Images&, nc::Key key) {
+  return learner(methods::Jigsaw<float>(jigsaw_options(c), key));
+}
+Learner rotnet(const Config& c, const nc::data::Images&, nc::Key key) {
+  return learner(methods::RotNet<float>({.encoder = encoder_options(c)}, key));
+}
+
+template <class M, class Options>
+Learner simclr(const Config& c, const nc::data::Images&, nc::Key key) {
+  Options o;
+  o.encoder = encoder_options(c);
+  o.dim = c.dim;
+  o.contrast = contrast(c);
+  return learner(M(o, key));
+}
+Learner moco(const Config& c, const nc::data::Images&, nc::Key key) {
+  return learner(methods::Moco<float>({.encoder = encoder_options(c),
+                                       .dim = c.dim,
+                                       .queue = c.negatives,
+                                       .contrast = contrast(c),
+                                       .momentum = c.encoder_momentum,
+                                       .mlp_head = c.head == "mlp",
+                                       .groups = c.groups},
+                                      key));
+}
+Learner moco_v3(const Config& c, const nc::data::Images&, nc::Key key) {
+  return learner(methods::MocoV3<float>({.encoder = encoder_options(c),
+                                         .hidden = 8 * c.width,
+                                         .dim = c.dim,
+                                         .temperature = c.temperature,
+                                         .momentum = c.encoder_momentum},
+                                        key));
+}
+Learner supervised(const Config& c, const nc::data::Images& images, nc::Key key) {
+  return learner(methods::Supervised<float>({.encoder = encoder_options(c), .classes = classes_of(images)}, key));
+}
+
+// --- views
+
+template <class Views>
+nc::Loader load(const nc::data::Images& images, const Views& views, const nc::LoaderOptions& o, nc::Key key) {
+  return nc::Loader(images, views, o, key);
+}
+nc::Loader one_view(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  return load(images, nc::pretext::one_view({.image = c.image_size, .augment = augment_options(c.augment)}), o, key);
+}
+nc::Loader two_views(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  return load(images, nc::pretext::two_views({.image = c.image_size, .augment = augment_options(c.augment)}), o, key);
+}
+nc::pretext::JigsawViews jigsaw_base(const Config& c) {
+  nc::data::Augment augment = augment_options(c.augment);
+  return {.image = c.image_size, .augment = augment, .patch_color = augment.color};
+}
+nc::Loader pirl_views(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  if (c.lambda == 0) return one_view(images, c, o, key);
+  return load(images, nc::pretext::pirl_views(pretext_of(c), jigsaw_base(c)), o, key);
+}
+nc::Loader puzzle_views(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  nc::pretext::JigsawViews views = jigsaw_base(c);
+  views.permutations = methods::puzzle_set(jigsaw_options(c), key);
+  return load(images, nc::pretext::jigsaw_views(views), o, key);
+}
+nc::Loader rotations(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  return load(images, nc::pretext::rotation_views({.image = c.image_size, .augment = augment_options(c.augment)}), o,
+              key);
+}
+
+struct Row {
+  const char* name;
+  double temperature;
+  const char* head;
+  bool labels;  // needs them
+  nc::Loader (*views)(const nc::data::Images&, const Config&, const nc::LoaderOptions&, nc::Key);
+  Learner (*make)(const Config&, const nc::data::Images&, nc::Key);
+};
+
+using methods::SupCon, methods::SupConOptions, methods::Simclr, methods::SimclrOptions;
+const Row table[] = {
+    {"pirl", 0.1, "linear", false, pirl_views, pirl},
+    {"npid", 0.1, "linear", false, one_view, pirl},
+    {"jigsaw", 0.1, "linear", false, puzzle_views, jigsaw},
+    {"rotnet", 0.1, "linear", false, rotations, rotnet},
+    {"simclr", 0.5, "mlp", false, two_views, simclr<Simclr<float>, SimclrOptions>},
+    {"moco", 0.07, "linear", false, two_views, moco},
+    {"moco-v2", 0.2, "mlp", false, two_views, moco},
+    {"moco-v3", 0.2, "mlp", false, two_views, moco_v3},
+    {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>},
+    {"supervised", 0.1, "linear", true, one_view, supervised},
+};
+
+const Row& row_of(const Config& c) {
+  for (const Row& row : table)
+    if (c.method == row.name) return row;
+  nc::fail<nc::DataError>("method", "there is no method '" + c.method + "'");
+}
+
+}  // namespace
+
+const std::vector<std::string>& method_names() {
+  static const std::vector<std::string> names = [] {
+    std::vector<std::string> all;
+    for (const Row& row : table) all.push_back(row.name);
+    return all;
+  }();
+  return names;
+}
+
+void take_defaults(Config& c) {
+  const Row& row = row_of(c);
+  if (!c.is_given("temperature")) c.temperature = row.temperature;
+  if (!c.is_given("head")) c.head = row.head;
+}
+
+bool has_bank(const Config& c) { return row_of(c).make == pirl; }
+
+void check_method(const Config& c, const nc::data::Images& images) {
+  nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",
+                           [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });
+  nc::check(!has_bank(c) || c.negatives < images.size(), "negatives", [&] {
+    return "--negatives " + std::to_string(c.negatives) + " is more than the " + std::to_string(images.size() - 1) +
+           " other pictures; lower it";
+  });
+}
+
+Learner make_learner(const Config& c, const nc::data::Images& images, nc::Key key) {
+  return row_of(c).make(c, images, key);
+}
+nc::Loader make_loader(const nc::data::Images& images, const Config& c, nc::LoaderOptions options, nc::Key key) {
+  return row_of(c).views(images, c, options, key);
+}
+
+}  // namespace cli

@@ -1,0 +1,32 @@
+// The methods of `nacre pretrain --method`: one table of names, defaults, views and constructors.
+#pragma once
+
+#include "run.hpp"
+
+#include <nacre/methods/method.hpp>
+
+#include <functional>
+
+namespace cli {
+
+// Pictures [begin, end) of a set, unaugmented.
+using Pictures = std::function<nc::Tensor<float>(nc::i64, nc::i64)>;
+
+struct Learner {
+  nc::methods::AnyMethod method;
+  // What it trains for others to use.
+  std::function<nc::models::ResNet<float>&(nc::methods::AnyMethod&)> encoder;
+  // Before the first step: fills a memory bank by the untrained encoder; may be empty.
+  std::function<void(nc::methods::AnyMethod&, const Pictures&)> start;
+};
+
+// Options that were not given take the method's own values.
+void take_defaults(Config& config);
+bool has_bank(const Config& config);  // pushes from rows of a memory bank
+// Error where the method and the pictures do not go together.
+void check_method(const Config& config, const nc::data::Images& images);
+
+Learner make_learner(const Config& config, const nc::data::Images& images, nc::Key key);
+nc::Loader make_loader(const nc::data::Images& images, const Config& config, nc::LoaderOptions options, nc::Key key);
+
+}  // namespace cli
