@@ -68,6 +68,7 @@
 #include <nacre/pretext/rotation.hpp>
 #include <nacre/pretext/sound_views.hpp>
 #include <nacre/pretext/two_views.hpp>
+#include <nacre/train/page.hpp>
 #include <nacre/train/progress.hpp>
 #include <nacre/train/report.hpp>
 #include <nacre/train/trainer.hpp>

@@ -1,21 +1,17 @@
 #include <nacre/train/report.hpp>
 #include <nacre/train/svg.hpp>
 
+#include "html.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
 
 using namespace nacre;
 using namespace nacre::train;
+using test::count, test::has, test::well_formed;
 
 namespace {
-
-bool has(const std::string& text, std::string_view part) { return text.find(part) != std::string::npos; }
-i64 count(const std::string& text, std::string_view part) {
-  i64 n = 0;
-  for (std::size_t at = text.find(part); at != std::string::npos; at = text.find(part, at + 1)) ++n;
-  return n;
-}
 
 // A PNG's first bytes as far as the page looks at them.
 std::vector<u8> png(u8 width, u8 height) {
@@ -51,27 +47,6 @@ ReportRun full(const std::string& name) {
   run.classes = {"cat", "dog"};
   run.explained = {0.5, 0.25};
   return run;
-}
-
-// Every element that is opened is closed, in order; attributes are quoted.
-bool well_formed(const std::string& html) {
-  std::vector<std::string> open;
-  for (std::size_t i = html.find('<'); i != std::string::npos; i = html.find('<', i)) {
-    std::size_t end = html.find('>', i);
-    if (end == std::string::npos) return false;
-    std::string tag = html.substr(i + 1, end - i - 1);
-    i = end;
-    std::string name = tag.substr(0, tag.find(' '));
-    if (name == "!doctype" || name == "meta" || name == "img" || name == "br" || tag.back() == '/') continue;
-    if (count(tag, "\"") % 2) return false;
-    if (name[0] != '/') {
-      open.push_back(name);
-    } else {
-      if (open.empty() || "/" + open.back() != name) return false;
-      open.pop_back();
-    }
-  }
-  return open.empty();
 }
 
 }  // namespace

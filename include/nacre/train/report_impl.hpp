@@ -1,8 +1,8 @@
 // Definitions of train/report.hpp.
 #pragma once
 
+#include <nacre/train/page.hpp>
 #include <nacre/train/report.hpp>
-#include <nacre/train/report_style.hpp>
 #include <nacre/train/svg.hpp>
 
 #include <algorithm>
@@ -65,17 +65,12 @@ inline void add_mark(std::vector<svg::Mark>& marks, double at, const std::string
   marks.push_back({at, text});
 }
 
-inline std::string card(const std::string& title, const std::string& about, const std::string& body) {
-  return "<div class=\"card\"><h3>" + title + "</h3><p>" + about + "</p>" + body + "</div>\n";
-}
-
 inline std::string run_keys(const std::vector<ReportRun>& runs, bool baselines = false) {
   if (runs.size() < 2 && !baselines) return "";
-  std::string s = "<ul class=\"keys\">";
-  for (std::size_t r = 0; r < runs.size(); ++r)
-    s += "<li class=\"" + color_class(r) + "\"><i></i><span class=\"t\">" + svg::escape(runs[r].name) + "</span></li>";
-  if (baselines) s += "<li class=\"baseline\"><i></i><span class=\"t\">the same network, untrained</span></li>";
-  return s + "</ul>";
+  std::vector<LegendKey> names;
+  for (std::size_t r = 0; r < runs.size(); ++r) names.push_back({runs[r].name, color_class(r)});
+  if (baselines) names.push_back({"the same network, untrained", "baseline"});
+  return legend(names);
 }
 
 inline std::string picture(const ReportPicture& p, double zoom) {
@@ -347,16 +342,10 @@ inline std::string settings(const std::vector<ReportRun>& runs) {
 
 NACRE_INLINE std::string report_page(const std::vector<ReportRun>& runs, const std::string& title) {
   using namespace detail;
-  std::string s =
-      "<!doctype html>\n<html lang=\"en\"><head><meta charset=\"utf-8\"><meta name=\"viewport\" "
-      "content=\"width=device-width,initial-scale=1\"><title>" +
-      svg::escape(title) + "</title><style>" + report_style +
-      "</style></head>\n<body><div class=\"pearl\"></div><main><header><h1>" + svg::escape(title) + "</h1>";
-  if (runs.size() > 1) s += "<p>" + std::to_string(runs.size()) + " runs, side by side.</p>";
-  s += "</header>\n";
-  s += summary(runs) + probes(runs) + curves(runs) + views(runs) + neighbors(runs) + maps(runs) + settings(runs);
-  return s + "<footer>Written by nacre " + version +
-         ". This page is complete in itself: no script, no network.</footer></main></body></html>\n";
+  Page page(title);
+  if (runs.size() > 1) page.text(std::to_string(runs.size()) + " runs, side by side.");
+  page.html(summary(runs) + probes(runs) + curves(runs) + views(runs) + neighbors(runs) + maps(runs) + settings(runs));
+  return page.str();
 }
 
 NACRE_INLINE Tensor<u8> tile(const std::vector<Tensor<u8>>& images, i64 columns, i64 gap, u8 background) {

@@ -20,7 +20,7 @@ NACRE_INLINE std::string base64(const u8* bytes, std::size_t n);
 struct Line {
   std::string name;
   std::vector<double> x, y;  // points that are not finite are left out
-  int color = 0;             // class c0, c1, ...
+  int color = 0;             // from 0; of the six colours, then again dashed
 };
 struct Mark {  // a reference line, with its text
   double at = 0;
@@ -31,7 +31,9 @@ struct LineChart {
   std::vector<Line> lines;
   std::vector<Mark> marks;  // horizontal; widen the range when within half of it
   bool smooth = false;      // the raw line faint, its running mean strong
+  bool log_y = false;       // a logarithmic axis; what is not above 0 is left out
 };
+NACRE_INLINE std::string line_class(int color);  // the CSS classes of a line
 NACRE_INLINE std::string render(const LineChart& chart);
 
 struct Bar {

@@ -94,6 +94,14 @@ inline std::string tick_text(double v) {
   if (std::fabs(v) >= 10000) return number(v / 1000) + "k";
   return number(v);
 }
+inline std::string power_text(double exponent) {  // of ten
+  double whole = std::round(exponent);
+  if (std::fabs(exponent - whole) > 1e-6 || std::fabs(whole) < 2) return number(std::pow(10, exponent), 2);
+  constexpr const char* raised[] = {"⁰", "¹", "²", "³", "⁴", "⁵", "⁶", "⁷", "⁸", "⁹"};
+  std::string s = whole < 0 ? "10⁻" : "10";
+  for (char c : std::to_string(static_cast<i64>(std::fabs(whole)))) s += raised[c - '0'];
+  return s;
+}
 
 struct Range {
   double low = INFINITY, high = -INFINITY;
@@ -128,11 +136,21 @@ inline void thin(std::vector<double>& x, std::vector<double>& y) {
 
 }  // namespace detail
 
+NACRE_INLINE std::string line_class(int color) {
+  return "c" + std::to_string(color % 6) + (color / 6 % 2 ? " dashed" : "");
+}
+
 NACRE_INLINE std::string render(const LineChart& chart) {
   using namespace detail;
   constexpr double width = 360, height = 206, left = 44, right = 12, top = 12, bottom = 32;
   Range rx, ry;
   std::vector<Line> lines = chart.lines;
+  std::vector<Mark> marks = chart.marks;
+  if (chart.log_y) {  // from here on y is the exponent
+    for (Line& l : lines)
+      for (double& y : l.y) y = y > 0 ? std::log10(y) : NAN;
+    for (Mark& m : marks) m.at = m.at > 0 ? std::log10(m.at) : NAN;
+  }
   for (Line& l : lines) {
     thin(l.x, l.y);
     for (double v : l.x) rx.add(v);
@@ -140,7 +158,7 @@ NACRE_INLINE std::string render(const LineChart& chart) {
   }
   bool any = rx.low <= rx.high;
   Range data = ry;
-  for (const Mark& m : chart.marks)
+  for (const Mark& m : marks)
     if (any && m.at > data.low - (data.high - data.low) && m.at < data.high + (data.high - data.low)) ry.add(m.at);
   if (!any) rx.low = 0, rx.high = 1;
   if (rx.low == rx.high) rx.high += 1;
@@ -150,12 +168,13 @@ NACRE_INLINE std::string render(const LineChart& chart) {
 
   std::string s = open(width, height, chart.name);
   for (double t : ticks(ry.low, ry.high, 4))
-    s += line(left, py(t), width - right, py(t), "grid") + words(left - 6, py(t) + 3.5, "end", tick_text(t));
+    s += line(left, py(t), width - right, py(t), "grid") +
+         words(left - 6, py(t) + 3.5, "end", chart.log_y ? power_text(t) : tick_text(t));
   for (double t : ticks(rx.low, rx.high, 4)) s += words(px(t), height - bottom + 15, "middle", tick_text(t));
   s += words(width - right, height - 4, "end", chart.x_name, "axis");
   if (!any) s += words((left + width - right) / 2, height / 2, "middle", "nothing recorded");
   auto path = [&](const Line& l, const std::vector<double>& y, std::string_view css) {
-    s += "<polyline class=\"line c" + std::to_string(l.color) + std::string(css) + "\" points=\"";
+    s += "<polyline class=\"line " + line_class(l.color) + std::string(css) + "\" points=\"";
     for (std::size_t i = 0; i < y.size(); ++i) s += (i ? " " : "") + at(px(l.x[i])) + "," + at(py(y[i]));
     s += "\"><title>" + escape(l.name) + "</title></polyline>";
   };
@@ -173,7 +192,8 @@ NACRE_INLINE std::string render(const LineChart& chart) {
     }
     path(l, mean, "");
   }
-  std::vector<Mark> marks = chart.marks;  // from the top; a text that would cover the one above goes below its line
+  std::erase_if(marks, [](const Mark& m) { return !std::isfinite(m.at); });
+  // From the top; a text that would cover the one above goes below its line.
   std::sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.at > b.at; });
   double used = -1e9;
   for (const Mark& m : marks) {

@@ -1,9 +1,9 @@
-// The look of the report: light and dark by the reader's setting, one column on a phone. Used by report_impl.hpp alone.
+// The look of all pages: light and dark by the reader's setting, one column on a phone. Used by page_impl.hpp alone.
 #pragma once
 
 namespace nacre::train::detail {
 
-inline constexpr const char* report_style = R"css(
+inline constexpr const char* page_style = R"css(
 :root{color-scheme:light dark;--bg:#fbfaf8;--card:#fff;--ink:#24262b;--soft:#6d7079;--line:#e7e4de;--mark:#9a7b4f;
 --c0:#2f6f9f;--c1:#c2603a;--c2:#4d8a57;--c3:#8659a8;--c4:#b08a1e;--c5:#b4497a;--base:#b9b6ae;--good:#4d8a57;
 --bad:#c2603a}@media(prefers-color-scheme:dark){:root{--bg:#16181c;--card:#1e2126;--ink:#e8e6e1;--soft:#9b9da5;
@@ -16,7 +16,7 @@ main{max-width:1120px;margin:0 auto;padding:2.6rem 1.25rem 4rem}
 h1,h2{font-family:"Iowan Old Style","Palatino Linotype",Palatino,"URW Palladio L",Georgia,serif;font-weight:500;
 letter-spacing:-.01em;text-wrap:balance}h1{font-size:2.3rem;line-height:1.15;margin:0}
 h2{font-size:1.5rem;margin:3.2rem 0 .2rem}h3{font-size:1rem;font-weight:600;margin:0 0 .1rem}
-p{margin:.2rem 0 .8rem;color:var(--soft);max-width:68ch}header p{font-size:1.05rem;margin:.5rem 0 0}
+p{margin:.2rem 0 .8rem;color:var(--soft);max-width:68ch}header{margin-bottom:.6rem}
 .grid{display:grid;grid-template-columns:repeat(auto-fill,minmax(min(100%,330px),1fr));gap:1rem;margin-top:1.1rem}
 .wide{grid-template-columns:repeat(auto-fit,minmax(min(100%,400px),1fr));align-items:start}
 .maps{grid-template-columns:repeat(auto-fill,minmax(min(100%,400px),1fr))}.card{background:var(--card);
@@ -37,7 +37,10 @@ svg .value,svg .marktext{paint-order:stroke;stroke:var(--card);stroke-width:3px;
 svg .grid{stroke:var(--line);stroke-width:1}svg .mark{stroke:var(--mark);stroke-width:1.2;stroke-dasharray:3 3}
 .line{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:round}.faint{opacity:.28;stroke-width:1}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}
-.c5{color:var(--c5)}.baseline{color:var(--base)}svg .line{stroke:currentColor}svg .bar{fill:currentColor}
+.c5{color:var(--c5)}.baseline{color:var(--base)}svg .line{stroke:currentColor}
+svg .dashed{stroke-dasharray:5 4}
+.keys .dashed i{background:repeating-linear-gradient(90deg,currentColor 0 3px,transparent 3px 5px)}
+svg .bar{fill:currentColor}
 circle{opacity:.72}figure{margin:0}figcaption{font-size:.8rem;color:var(--soft);line-height:1.35;margin-top:.35rem}
 img{display:block;max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px}
 .views{display:flex;flex-wrap:wrap;gap:1rem;margin-top:1.1rem}
