@@ -1,7 +1,8 @@
 // Everything that needs no GPU and no picture codec. Single headers compile faster and say more; see README.md here.
 //
 // Left out: data/idx.hpp and data/gzip.hpp (zlib), data/png.hpp, data/jpeg.hpp, data/image_io.hpp, data/open.hpp,
-// data/clip_folder.hpp and data/ffmpeg.hpp, whose users link a codec; eigen.hpp (Eigen in its signatures); backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
+// data/clip_folder.hpp and data/ffmpeg.hpp, whose users link a codec; eigen.hpp (Eigen in its signatures);
+// backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
 #pragma once
 
 #include <nacre/autograd/gradcheck.hpp>
@@ -24,6 +25,7 @@
 #include <nacre/eval/metrics.hpp>
 #include <nacre/eval/pca.hpp>
 #include <nacre/eval/probe.hpp>
+#include <nacre/eval/retrieval.hpp>
 #include <nacre/io/npy.hpp>
 #include <nacre/io/safetensors.hpp>
 #include <nacre/io/sha256.hpp>
@@ -48,6 +50,8 @@
 #include <nacre/methods/simclr.hpp>
 #include <nacre/methods/supcon.hpp>
 #include <nacre/methods/supervised.hpp>
+#include <nacre/methods/tracks.hpp>
+#include <nacre/methods/video.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>
@@ -63,6 +67,7 @@
 #include <nacre/optim/lars.hpp>
 #include <nacre/optim/schedule.hpp>
 #include <nacre/optim/sgd.hpp>
+#include <nacre/pretext/frame_pairs.hpp>
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/pretext/permutations.hpp>
 #include <nacre/pretext/rotation.hpp>

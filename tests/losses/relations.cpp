@@ -35,6 +35,7 @@ TEST_CASE("frames are related when near, unrelated when far or of another clip, 
   auto clip = ids({0, 0, 0, 0, 1}), time = ids({10, 11, 13, 14, 10});
   CHECK(drawn(frame_relations(clip, time, {.positive = 1, .negative = 4})) == ".+.-- +...- ...+- -.+.- ----.");
   CHECK(drawn(frame_relations(clip, time, {})) == ".+--- +.--- --.+- --+.- ----.");
+  CHECK(drawn(frame_relations(ids({0, 1}), ids({12, 10}), clip, time, {.positive = 1, .negative = 2})) == "-++-- ----+");
 }
 
 TEST_CASE("a queue, a bank without the own row, and blocks beside each other") {

@@ -30,7 +30,7 @@ struct VideoOptions {
 
 struct Clip {
   i64 begin = 0, end = 0;  // frames [begin, end) of the set
-  std::string name;
+  std::string name = {};
   double fps = 0;
   i64 size() const { return end - begin; }
 };

@@ -5,6 +5,7 @@
 //   label_relations(rows, cols)     [B, M]      the same between two sets
 //   pair_relations(B)               [B, B]      row i and column i, nothing else: predictions and what came (CPC)
 //   frame_relations(clip, time, r)  [B, B]      near in time: positive; nearly near: ignored; the rest: negative
+//   frame_relations(.., r)          [B, M]      the same between two sets
 //   queue_relations(B, K)           [B, 1 + K]  the key, then the queue
 //   bank_relations(own, index)      [B, K]      rows of a bank, all negative; the sample's own row: ignored
 //   beside(a, b)                    [B, M + K]  the columns of a, then those of b
@@ -71,18 +72,26 @@ struct FrameRadii {
   i64 negative = 2;  // from here on they are not; what lies between is neither
 };
 
-// clip [B], time [B] in frames. Frames of other clips are negatives at any time.
-inline Relations frame_relations(const Tensor<i64>& clip, const Tensor<i64>& time, FrameRadii radii) {
-  check(clip.size() == time.size() && 0 <= radii.positive && radii.positive < radii.negative, "frame_relations", [&] {
-    return "clip " + clip.shape().str() + ", time " + time.shape().str() + ", radii " + std::to_string(radii.positive) +
-           " and " + std::to_string(radii.negative) + "; need [B] and [B], and 0 <= positive < negative";
-  });
-  return detail::relations(clip.size(), clip.size(), [&](i64 i, i64 j) {
-    if (i == j) return Relation::ignored;
-    i64 apart = time[i] > time[j] ? time[i] - time[j] : time[j] - time[i];
-    if (clip[i] != clip[j] || apart >= radii.negative) return Relation::negative;
+// clip [B], time [B] in frames; clip2 [M], time2 [M]. Frames of other clips are negatives at any time.
+inline Relations frame_relations(const Tensor<i64>& clip, const Tensor<i64>& time, const Tensor<i64>& clip2,
+                                 const Tensor<i64>& time2, FrameRadii radii) {
+  check(clip.size() == time.size() && clip2.size() == time2.size() && 0 <= radii.positive &&
+            radii.positive < radii.negative,
+        "frame_relations", [&] {
+          return "clip " + clip.shape().str() + ", time " + time.shape().str() + ", clip2 " + clip2.shape().str() +
+                 ", time2 " + time2.shape().str() + ", radii " + std::to_string(radii.positive) + " and " +
+                 std::to_string(radii.negative) + "; need a time for each clip, and 0 <= positive < negative";
+        });
+  return detail::relations(clip.size(), clip2.size(), [&](i64 i, i64 j) {
+    i64 apart = time[i] > time2[j] ? time[i] - time2[j] : time2[j] - time[i];
+    if (clip[i] != clip2[j] || apart >= radii.negative) return Relation::negative;
     return apart <= radii.positive ? Relation::positive : Relation::ignored;
   });
+}
+inline Relations frame_relations(const Tensor<i64>& clip, const Tensor<i64>& time, FrameRadii radii) {
+  Relations r = frame_relations(clip, time, clip, time, radii);
+  for (i64 i = 0; i < clip.size(); ++i) r[i * clip.size() + i] = Relation::ignored;
+  return r;
 }
 
 inline Relations queue_relations(i64 rows, i64 queue) {
