@@ -40,6 +40,7 @@
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/avid.hpp>
 #include <nacre/methods/avts.hpp>
+#include <nacre/methods/cpc.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/moco.hpp>
@@ -69,6 +70,7 @@
 #include <nacre/optim/sgd.hpp>
 #include <nacre/pretext/frame_pairs.hpp>
 #include <nacre/pretext/jigsaw.hpp>
+#include <nacre/pretext/patches.hpp>
 #include <nacre/pretext/permutations.hpp>
 #include <nacre/pretext/rotation.hpp>
 #include <nacre/pretext/sound_views.hpp>
