@@ -17,6 +17,8 @@
 #include <nacre/data/log_mel.hpp>
 #include <nacre/data/recordings.hpp>
 #include <nacre/data/talking_pictures.hpp>
+#include <nacre/data/tracker.hpp>
+#include <nacre/data/tracks.hpp>
 #include <nacre/data/wav.hpp>
 #include <nacre/data/y4m.hpp>
 #include <nacre/eval/invariance.hpp>
@@ -74,6 +76,7 @@
 #include <nacre/pretext/permutations.hpp>
 #include <nacre/pretext/rotation.hpp>
 #include <nacre/pretext/sound_views.hpp>
+#include <nacre/pretext/tracks.hpp>
 #include <nacre/pretext/two_views.hpp>
 #include <nacre/train/page.hpp>
 #include <nacre/train/progress.hpp>
