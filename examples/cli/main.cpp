@@ -139,30 +139,12 @@ void limit_memory() {
 const char* const about_exact_conv =
     "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer";
 
-int out_of_memory() {
-  std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit\n");
-  return 7;
-}
-
-}  // namespace
-
-int main(int argc, char** argv) {
-  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is reported like a full disk
-  limit_memory();
-  std::setvbuf(stdout, nullptr, _IOLBF, 0);
-
-  CLI::App app{"nacre: contrastive learning from pictures, on the CPU"};
-  app.set_version_flag("--version", std::string("nacre ") + nacre::version);
-  app.require_subcommand(1);
-  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
-
-  cli::Pretrain pt;
-  auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
-  c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember(cli::method_names()));
+// What a training is made of, whichever command trains.
+void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--data", pt.data,
                 "fashion-mnist[:DIR], cifar10:DIR, cifar100:DIR, stl10:DIR, folder:DIR, npy:IMAGES.npy[,LABELS.npy]");
-  c->add_option("--out", pt.out, "directory of the run")->required();
-  c->add_flag("--resume", pt.resume, "continue the run in --out from its newest valid checkpoint");
+  c->add_option("--split", pt.split, "pictures to train on; auto: the unlabelled split where there is one")
+      ->check(CLI::IsMember({"auto", "train"}));
   c->add_option("--model", pt.model, "encoder")->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
   c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")
       ->check(CLI::IsMember({"cifar", "imagenet"}));
@@ -182,7 +164,8 @@ int main(int argc, char** argv) {
   c->add_option("--temperature", pt.temperature, "divides the cosine scores")
       ->check(between(1e-6, 1e6))
       ->default_str("the method's");
-  c->add_option("--negatives", pt.negatives, "rows of the memory bank, or keys of moco's queue, that each sample is pushed from")
+  c->add_option("--negatives", pt.negatives,
+                "rows of the memory bank, or keys of moco's queue, that each sample is pushed from")
       ->check(CLI::Range(1, 1 << 30));
   c->add_flag("--shared-negatives", pt.shared_negatives, "one set of negatives for the whole batch");
   c->add_flag("--include-self", pt.include_self, "leave a sample's own row among its negatives (as VISSL does)");
@@ -199,6 +182,7 @@ int main(int argc, char** argv) {
   c->add_option("--encoder-momentum", pt.encoder_momentum, "moco: of the key encoder")->check(between(0.0, 1.0));
   c->add_option("--groups", pt.groups, "moco, moco-v2: runs a batch is cut into for batch norm")
       ->check(CLI::Range(1, 1 << 20));
+  c->add_flag("--mochi", pt.mochi, "moco, moco-v2: mix harder negatives from the hardest of the queue");
   c->add_option("--hardest", pt.hardest, "simclr, moco, supcon: only so many of the most similar negatives; 0: all")
       ->check(CLI::Range(0, 1 << 30));
   c->add_option("--semi-hard", pt.semi_hard,
@@ -234,10 +218,63 @@ int main(int argc, char** argv) {
   c->add_flag("--stop-on-collapse", pt.stop_on_collapse, "end with code 5 when the embeddings shrink to a point");
   c->add_flag("--quiet", pt.quiet, "no progress");
   c->add_flag("--json", pt.json, "progress as one JSON object a line on stdout");
+}
+
+std::vector<std::string> given_options(const CLI::App* c) {
+  std::vector<std::string> given;
+  for (auto* option : c->get_options())
+    if (option->count() > 0 && !option->get_lnames().empty()) given.push_back(option->get_lnames()[0]);
+  return given;
+}
+
+int out_of_memory() {
+  std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit\n");
+  return 7;
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  std::signal(SIGXFSZ, SIG_IGN);  // a file-size limit is reported like a full disk
+  limit_memory();
+  std::setvbuf(stdout, nullptr, _IOLBF, 0);
+
+  CLI::App app{"nacre: contrastive learning from pictures, on the CPU"};
+  app.set_version_flag("--version", std::string("nacre ") + nacre::version);
+  app.require_subcommand(1);
+  app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
+
+  cli::Pretrain pt;
+  auto* c = app.add_subcommand("pretrain", "train an encoder without labels");
+  c->add_option("--method", pt.method, "what is learnt")->check(CLI::IsMember(cli::method_names()));
+  c->add_option("--out", pt.out, "directory of the run")->required();
+  c->add_flag("--resume", pt.resume, "continue the run in --out from its newest valid checkpoint");
+  add_training_options(c, pt);
   c->callback([&, c] {
-    for (auto* option : c->get_options())
-      if (option->count() > 0 && !option->get_lnames().empty()) pt.given.push_back(option->get_lnames()[0]);
+    pt.given = given_options(c);
     cli::pretrain(pt);
+  });
+
+  cli::Experiment ex;
+  c = app.add_subcommand("experiment", "many runs under one protocol and one table; the same command continues it");
+  c->add_option("WHAT", ex.what,
+                "layers: probes at every stage, method by method; invariance: what a shuffle moves; pairs: every "
+                "method at equal compute; lambda, negatives, permutations: sweeps")
+      ->required()
+      ->check(CLI::IsMember({"layers", "invariance", "pairs", "lambda", "negatives", "permutations"}));
+  c->add_option("--out", ex.out, "directory of the runs, of table.md and report.html")->required();
+  c->add_option("--methods", ex.methods, "instead of the usual ones")
+      ->delimiter(',')
+      ->check(CLI::IsMember(cli::method_names()));
+  c->add_option("--values", ex.values, "of a sweep, instead of the usual ones")->delimiter(',');
+  c->add_option("--seeds", ex.seeds, "runs of each, of seeds --seed, --seed + 1, ...")->check(CLI::Range(1, 1000));
+  c->add_option("--probe-epochs", ex.probe_epochs, "of the linear probes")->check(CLI::Range(1, 10000));
+  c->add_option("--probe-limit", ex.probe_limit, "labelled pictures of the probes at most; 0: all")
+      ->check(CLI::Range(0, 1 << 30));
+  add_training_options(c, ex.training);
+  c->callback([&, c] {
+    ex.training.given = given_options(c);
+    cli::experiment(ex);
   });
 
   cli::Probe pr;

@@ -104,7 +104,8 @@ Learner moco(const Config& c, const nc::data::Images&, nc::Key key) {
                                        .contrast = contrast(c),
                                        .momentum = c.encoder_momentum,
                                        .mlp_head = c.head == "mlp",
-                                       .groups = c.groups},
+                                       .groups = c.groups,
+                                       .mix_negatives = c.mochi},
                                       key));
 }
 Learner moco_v3(const Config& c, const nc::data::Images&, nc::Key key) {
@@ -149,6 +150,21 @@ nc::Loader rotations(const nc::data::Images& images, const Config& c, const nc::
               key);
 }
 
+// --- pictures a sample
+
+// Where the side is not chosen yet, of a picture of 64 pixels: the proportion is much the same at other sides.
+double nine_patches(const Config& c) {
+  nc::pretext::JigsawViews views = nc::pretext::jigsaw_views({.image = c.image_size > 0 ? c.image_size : 64});
+  return 9.0 * static_cast<double>(views.patch * views.patch) / static_cast<double>(views.image * views.image);
+}
+double pirl_pictures(const Config& c) {
+  return c.lambda == 0 ? 1 : c.pretext == "rotation" ? 2 : 1 + nine_patches(c);
+}
+template <int thirds>
+double pictures(const Config&) {
+  return thirds / 3.0;
+}
+
 struct Row {
   const char* name;
   double temperature;
@@ -156,20 +172,21 @@ struct Row {
   bool labels;  // needs them
   nc::Loader (*views)(const nc::data::Images&, const Config&, const nc::LoaderOptions&, nc::Key);
   Learner (*make)(const Config&, const nc::data::Images&, nc::Key);
+  double (*pictures)(const Config&);
 };
 
 using methods::SupCon, methods::SupConOptions, methods::Simclr, methods::SimclrOptions;
 const Row table[] = {
-    {"pirl", 0.1, "linear", false, pirl_views, pirl},
-    {"npid", 0.1, "linear", false, one_view, pirl},
-    {"jigsaw", 0.1, "linear", false, puzzle_views, jigsaw},
-    {"rotnet", 0.1, "linear", false, rotations, rotnet},
-    {"simclr", 0.5, "mlp", false, two_views, simclr<Simclr<float>, SimclrOptions>},
-    {"moco", 0.07, "linear", false, two_views, moco},
-    {"moco-v2", 0.2, "mlp", false, two_views, moco},
-    {"moco-v3", 0.2, "mlp", false, two_views, moco_v3},
-    {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>},
-    {"supervised", 0.1, "linear", true, one_view, supervised},
+    {"pirl", 0.1, "linear", false, pirl_views, pirl, pirl_pictures},
+    {"npid", 0.1, "linear", false, one_view, pirl, pictures<3>},
+    {"jigsaw", 0.1, "linear", false, puzzle_views, jigsaw, nine_patches},
+    {"rotnet", 0.1, "linear", false, rotations, rotnet, pictures<12>},
+    {"simclr", 0.5, "mlp", false, two_views, simclr<Simclr<float>, SimclrOptions>, pictures<6>},
+    {"moco", 0.07, "linear", false, two_views, moco, pictures<4>},
+    {"moco-v2", 0.2, "mlp", false, two_views, moco, pictures<4>},
+    {"moco-v3", 0.2, "mlp", false, two_views, moco_v3, pictures<8>},
+    {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>, pictures<6>},
+    {"supervised", 0.1, "linear", true, one_view, supervised, pictures<3>},
 };
 
 const Row& row_of(const Config& c) {
@@ -194,6 +211,8 @@ void take_defaults(Config& c) {
   if (!c.is_given("temperature")) c.temperature = row.temperature;
   if (!c.is_given("head")) c.head = row.head;
 }
+
+double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }
 
 bool has_bank(const Config& c) { return row_of(c).make == pirl; }
 

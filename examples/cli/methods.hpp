@@ -22,6 +22,8 @@ struct Learner {
 
 // Options that were not given take the method's own values.
 void take_defaults(Config& config);
+// Of whole size, that an encoder sees forward and backward for one sample; a pass without gradient counts a third.
+double pictures_a_sample(const Config& config);
 bool has_bank(const Config& config);  // pushes from rows of a memory bank
 // Error where the method and the pictures do not go together.
 void check_method(const Config& config, const nc::data::Images& images);

@@ -313,6 +313,8 @@ void finish(const Config& config, const nc::data::Images& images, Learner& learn
 
 int interrupted() { return stop_signal; }
 
+void check_same_options(const Pretrain& asked) { resumed(asked); }
+
 void pretrain(const Pretrain& asked) {
   nc::set_threads(asked.threads);
   bool resuming = asked.resume && exists(file_in(asked.out, "config.json"));
@@ -328,8 +330,8 @@ void pretrain(const Pretrain& asked) {
   nc::backend::exact_conv() = config.exact_conv;
 
   nc::data::DataSplits data = open_data(config.data);
-  if (!resuming && config.image_size == 0) config.image_size = choose_image_size(data.pretrain());
   nc::data::Images images = training_images(data, config);
+  if (!resuming && config.image_size == 0) config.image_size = choose_image_size(images);
   nc::check<nc::DataError>(!resuming || images.fingerprint == config.fingerprint, "resume", [&] {
     return "the pictures of " + config.data + " are not those that " + config.out + " was trained on (fingerprint " +
            images.fingerprint + ", the run has " + config.fingerprint + ")";
@@ -361,13 +363,13 @@ void pretrain(const Pretrain& asked) {
   std::signal(SIGINT, on_signal);
   std::signal(SIGTERM, on_signal);
 
+  auto& m = learner.method;
+  const double momentum = config.momentum, decay = config.weight_decay;
   if (config.optimizer == "sgd")
-    train(config, images, learner,
-          nc::optim::Sgd<float>(learner.method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
+    train(config, images, learner, nc::optim::Sgd<float>(m, {.momentum = momentum, .weight_decay = decay}), key);
   else if (config.optimizer == "lars")
-    train(config, images, learner,
-          nc::optim::Lars<float>(learner.method, {.momentum = config.momentum, .weight_decay = config.weight_decay}), key);
-  else train(config, images, learner, nc::optim::AdamW<float>(learner.method, {.weight_decay = config.weight_decay}), key);
+    train(config, images, learner, nc::optim::Lars<float>(m, {.momentum = momentum, .weight_decay = decay}), key);
+  else train(config, images, learner, nc::optim::AdamW<float>(m, {.weight_decay = decay}), key);
 
   if (stop_signal) {
     std::fprintf(stderr,

@@ -42,6 +42,16 @@ std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::Encod
   return w.end().str() + "\n";
 }
 
+void read_baselines(const std::string& path, nc::eval::EncoderScore& random, nc::eval::EncoderScore& pixels) {
+  json::Value probe = json::parse(nc::io::read_file(path, 1 << 20), path);
+  const json::Value& base = probe.at("baselines");
+  random.knn = base.at("random_knn").as_double();
+  for (const json::Value& stage : base.at("random_linear").items)
+    random.linear.push_back({stage.key, stage.as_double()});
+  pixels.knn = base.at("pixels_knn").as_double();
+  pixels.linear = {{"pixels", base.at("pixels_linear").as_double()}};
+}
+
 void print_table(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random,
                  const nc::eval::EncoderScore& pixels) {
   std::printf("\npercent right on the test pictures\n%-22s %9s %10s %8s\n", "", "trained", "untrained", "pixels");
@@ -84,8 +94,11 @@ void probe(const Probe& o) {
     std::printf("probing with %lld labelled pictures, %lld to test\n", static_cast<long long>(train.size()),
                 static_cast<long long>(test.size()));
   auto trained = nc::eval::probe(encoder, loads(train), train.labels, loads(test), test.labels, options);
-  auto random = nc::eval::probe(untrained, loads(train), train.labels, loads(test), test.labels, options);
-  auto pixels = nc::eval::probe_pixels(loads(train), train.labels, loads(test), test.labels, options);
+  nc::eval::EncoderScore random, pixels;
+  if (o.baselines.empty()) {
+    random = nc::eval::probe(untrained, loads(train), train.labels, loads(test), test.labels, options);
+    pixels = nc::eval::probe_pixels(loads(train), train.labels, loads(test), test.labels, options);
+  } else read_baselines(o.baselines, random, pixels);
 
   std::string text = to_json(trained, random, pixels, options, spec, train.size(), test.size());
   nc::io::replace_file(file_in(o.run, "probe.json"), text);

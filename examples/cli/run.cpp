@@ -152,7 +152,8 @@ nc::i64 choose_image_size(const nc::data::Images& images) {
 }
 
 nc::data::Images training_images(const nc::data::DataSplits& data, const Config& c) {
-  return nc::data::limit(data.pretrain(), c.limit, nc::Key{static_cast<nc::u64>(c.seed)}.fold("limit"));
+  const nc::data::Images& images = c.split == "train" ? data.train : data.pretrain();
+  return nc::data::limit(images, c.limit, nc::Key{static_cast<nc::u64>(c.seed)}.fold("limit"));
 }
 
 }  // namespace cli

@@ -2,7 +2,6 @@
 # Every command does what it is for, and its files have their names and forms.
 . "$(dirname "${BASH_SOURCE[0]}")/helpers.inc"
 pictures a.npy 200 16 16 3
-holds() { grep -qE -- "$2" "$1" || fail "$1 has no '$2'"; }
 npy_shape() { head -c 128 "$1" | tr -d '\0' | grep -aoE "\([0-9, ]+\)" | head -n 1; }
 
 # --- help and version
@@ -76,13 +75,7 @@ same "89504e470d0a1a0a" "$(head -c 8 views.png | od -An -tx1 | tr -d ' \n')" "th
 expect 0 "" "$NACRE" preview --method npid --data npy:a.npy --out views2.png --count 3
 
 # --- probe and report, on labelled pictures with a test split
-split() { # STEM COUNT: IDX files of 16 x 16 pictures, labels 0 .. 9 in turn
-  local n
-  n=$(printf '\\x%02x' "$2")
-  { printf "\\x00\\x00\\x08\\x03\\x00\\x00\\x00$n\\x00\\x00\\x00\\x10\\x00\\x00\\x00\\x10" && noise $(($2 * 256)); } >"idx/$1-images-idx3-ubyte"
-  { printf "\\x00\\x00\\x08\\x01\\x00\\x00\\x00$n" && for i in $(seq "$2"); do printf "\\x0$((i % 10))"; done; } >"idx/$1-labels-idx1-ubyte"
-}
-mkdir idx && split train 120 && split t10k 40
+labelled idx 120 40
 # shellcheck disable=SC2086
 "$NACRE" pretrain --data fashion-mnist:idx $tiny --out labelled || fail "a run on IDX files"
 expect 0 "" "$NACRE" report labelled

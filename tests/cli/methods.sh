@@ -11,7 +11,7 @@ sums() { echo "$(sum "$1/encoder.safetensors") $(sum "$1/checkpoint.safetensors"
 
 all=
 for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simclr:--beta=1:--tau-plus=0.1 \
-  moco:--hardest=5 simclr:--norm=group; do
+  moco:--hardest=5 moco-v2:--mochi simclr:--norm=group; do
   method=${line%%:*} more=$(cut -s -d: -f2- <<<"$line" | tr : ' ')
   rm -rf one three killed
   # shellcheck disable=SC2086

@@ -110,6 +110,24 @@ TEST_CASE("without a choice of negatives both ways to the loss agree") {
   CHECK(loss() < plain);
 }
 
+TEST_CASE("mixed negatives come after their share of the run and make the loss harder") {
+  MocoOptions o = small();
+  o.mix_negatives = true;
+  o.mochi = {.hardest = 4, .mixes = 5, .query_mixes = 3};
+  o.mochi_from = 0.5;
+  Moco<double> moco(o, Key{3}), without(small(), Key{3});
+  Batch batch = noise(4);
+  auto loss = [&](Moco<double>& m) {
+    Tape tape;
+    return m.loss(tape, batch).loss.item();
+  };
+  CHECK(loss(moco) == loss(without));
+  batch.progress = 0.5f;
+  CHECK(loss(moco) > loss(without) + 0.1);
+  moco.options.mix_negatives = false;
+  CHECK(loss(moco) == loss(without));
+}
+
 TEST_CASE("rows in groups are normalised by their group") {
   Tape tape;
   Statistics module;

@@ -14,6 +14,7 @@
 // Throws nacre::Error. Tested in tests/methods/moco.cpp.
 #pragma once
 
+#include <nacre/bank/mochi.hpp>
 #include <nacre/bank/queue.hpp>
 #include <nacre/losses/contrast_batch.hpp>
 #include <nacre/methods/method.hpp>
@@ -34,6 +35,9 @@ struct MocoOptions {
   double momentum = 0.99;         // of the key encoder
   bool mlp_head = false;
   i64 groups = 8;                 // that a batch is cut into for batch norm
+  bool mix_negatives = false;     // MoCHi: harder ones than the queue has (bank/mochi.hpp)
+  MochiOptions mochi = {};
+  double mochi_from = 0.075;      // share of the run after which they begin: 15 of 200 epochs in the paper
 };
 inline MocoOptions moco_v2(MocoOptions o = {}) {
   o.mlp_head = true;
@@ -69,7 +73,10 @@ struct Moco {
     Tensor<T> k = shuffled_in_groups(images.value().rows(n, 2 * n), options.groups, as_key, tape.next_key());
     Var<T> q = in_groups(slice(images, 0, 0, n), options.groups, [&](const Var<T>& x) { return embed_image(x); });
     newest_ = {q.value(), k};
-    return {losses::contrast_queue(q, k, queue.rows(), options.contrast)};
+    Tensor<T> mixed;
+    if (options.mix_negatives && batch.progress >= options.mochi_from)
+      mixed = mochi(q.value(), queue.rows(), options.mochi, tape.next_key());
+    return {losses::contrast_queue(q, k, queue.rows(), options.contrast, mixed)};
   }
   void after_step(const Batch&) {
     queue.push(newest_.b);

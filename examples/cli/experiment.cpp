@@ -1,0 +1,293 @@
+// nacre experiment: many runs under one protocol, and one table of what they learnt.
+//
+// Each run is a directory DIR/NAME-seedN of `nacre pretrain`, probed by `nacre probe`. What is there already is kept:
+// an experiment that was interrupted is continued by the same command.
+#include "methods.hpp"
+
+#include <nacre/eval/invariance.hpp>
+#include <nacre/io/file.hpp>
+#include <nacre/models/weights.hpp>
+#include <nacre/pretext/jigsaw.hpp>
+#include <nacre/train/page.hpp>
+#include <nacre/train/svg.hpp>
+
+#include <cmath>
+#include <cstdio>
+
+namespace cli {
+
+namespace json = nc::io::json;
+namespace svg = nc::train::svg;
+
+namespace {
+
+struct Cell {
+  std::string name;
+  Pretrain options;
+};
+
+std::string short_number(double x) { return svg::number(x, 3); }
+
+// --- which runs an experiment consists of
+
+std::vector<Cell> cells_of(const Experiment& o) {
+  std::vector<Cell> cells;
+  auto add = [&](const std::string& name, const std::string& method) -> Pretrain& {
+    cells.push_back({name, o.training});
+    cells.back().options.method = method;
+    return cells.back().options;
+  };
+  auto methods = [&](std::vector<std::string> usual) { return o.methods.empty() ? usual : o.methods; };
+  if (o.what == "layers" || o.what == "invariance") {
+    bool layers = o.what == "layers";
+    for (const auto& m : methods(layers ? std::vector<std::string>{"jigsaw", "pirl", "npid", "simclr", "supervised"}
+                                        : std::vector<std::string>{"jigsaw", "pirl"}))
+      add(m, m);
+  } else if (o.what == "pairs") {
+    Config pirl;
+    static_cast<Pretrain&>(pirl) = o.training;
+    pirl.method = "pirl";
+    for (const auto& m : methods({"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3"})) {
+      Config c = pirl;
+      c.method = m;
+      Pretrain& run = add(m, m);
+      run.epochs = std::max<nc::i64>(
+          1, std::llround(static_cast<double>(o.training.epochs) * pictures_a_sample(pirl) / pictures_a_sample(c)));
+      run.given.push_back("epochs");
+    }
+  } else {
+    std::vector<double> values = o.values;
+    if (values.empty())
+      values = o.what == "lambda"      ? std::vector<double>{0, 0.25, 0.5, 0.75, 1}
+               : o.what == "negatives" ? std::vector<double>{64, 512, 4096}
+                                       : std::vector<double>{10, 100, 1000};
+    for (double v : values) {
+      std::string name = o.what + "-" + short_number(v);
+      Pretrain& run = add(name, o.what == "permutations" ? "jigsaw" : "pirl");
+      if (o.what == "lambda") run.lambda = v;
+      else if (o.what == "negatives") run.negatives = std::llround(v);
+      else run.permutations = std::llround(v);
+      run.given.push_back(o.what);
+    }
+  }
+  return cells;
+}
+
+// --- one run, and what is known of it
+
+struct Result {
+  double knn = 0, minutes = 0;
+  std::vector<std::pair<std::string, double>> linear;          // stages
+  std::vector<std::pair<std::string, double>> untrained;       // the same network before training
+  double untrained_knn = 0, pixels_knn = 0;
+  nc::i64 epochs = 0;
+  nc::eval::Invariance invariance;
+};
+
+void read_stages(const json::Value& object, std::vector<std::pair<std::string, double>>& into) {
+  for (const json::Value& stage : object.items) into.emplace_back(stage.key, stage.as_double());
+}
+
+// Of training alone, from the rate that was logged.
+double minutes_of(const std::string& run, const Config& c) {
+  std::string all = nc::io::read_file(file_in(run, "metrics.jsonl"), nc::u64{1} << 32);
+  std::size_t end = all.find_last_of('\n'), begin = all.find_last_of('\n', end - 1);
+  json::Value last = json::parse(all.substr(begin == std::string::npos ? 0 : begin + 1, end - begin));
+  double rate = last.at("samples_per_s").as_double();
+  return rate > 0 ? static_cast<double>(last.at("step").as_i64() * c.batch) / rate / 60 : 0;
+}
+
+Result result_of(const std::string& run) {
+  Config c = read_config(run);
+  json::Value probe = json::parse(nc::io::read_file(file_in(run, "probe.json"), 1 << 20));
+  Result r;
+  r.knn = probe.at("knn").at("top1").as_double();
+  read_stages(probe.at("linear"), r.linear);
+  const json::Value& base = probe.at("baselines");
+  read_stages(base.at("random_linear"), r.untrained);
+  r.untrained_knn = base.at("random_knn").as_double();
+  r.pixels_knn = base.at("pixels_knn").as_double();
+  r.epochs = c.epochs;
+  r.minutes = minutes_of(run, c);
+  return r;
+}
+
+// Distances between test pictures and their shuffled patches, on the trunk: for every method alike.
+nc::eval::Invariance invariance_of(const std::string& run) {
+  Config c = read_config(run);
+  nc::data::DataSplits data = open_data(c.data);
+  nc::Key key{static_cast<nc::u64>(c.seed)};
+  nc::data::Images images = nc::data::limit(data.test.empty() ? data.train : data.test, 1000, key.fold("invariance"));
+  nc::data::Augment plain = nc::data::gentle();
+  nc::Loader loader(images,
+                    nc::pretext::jigsaw_views({.image = c.image_size, .augment = plain, .patch_color = plain.color}),
+                    {.batch = std::min<nc::i64>(250, images.size()), .normalization = c.normalization}, key);
+  auto encoder = nc::models::load_encoder<float>(file_in(run, "encoder.safetensors"));
+  std::vector<float> a, b;
+  nc::i64 rows = 0;
+  for (nc::Batch& batch : loader) {
+    auto pair = nc::eval::trunk_rows(encoder, batch);
+    a.insert(a.end(), pair.a.span().begin(), pair.a.span().end());
+    b.insert(b.end(), pair.b.span().begin(), pair.b.span().end());
+    rows += pair.a.dim(0);
+  }
+  auto rows_of = [&](const std::vector<float>& v) {
+    nc::Tensor<float> t({rows, static_cast<nc::i64>(v.size()) / rows});
+    std::copy(v.begin(), v.end(), t.data());
+    return t;
+  };
+  return nc::eval::invariance(rows_of(a), rows_of(b));
+}
+
+// Mean and sample deviation over seeds.
+struct Spread {
+  double mean = 0, deviation = 0;
+  explicit Spread(const std::vector<double>& x) {
+    for (double v : x) mean += v / static_cast<double>(x.size());
+    for (double v : x) deviation += (v - mean) * (v - mean);
+    deviation = x.size() > 1 ? std::sqrt(deviation / static_cast<double>(x.size() - 1)) : 0;
+  }
+  std::string str() const {
+    return svg::fixed(mean, 1) + (deviation > 0 ? " ± " + svg::fixed(deviation, 1) : std::string());
+  }
+};
+
+using Table = std::vector<std::vector<std::string>>;
+
+std::string markdown(const Table& table) {
+  std::string s;
+  for (std::size_t i = 0; i < table.size(); ++i) {
+    for (const auto& cell : table[i]) s += "| " + cell + " ";
+    s += "|\n";
+    if (i == 0) {
+      for (std::size_t k = 0; k < table[0].size(); ++k) s += "|---";
+      s += "|\n";
+    }
+  }
+  return s;
+}
+
+// Rows: one a cell; columns: kNN, stages, minutes. `results[cell][seed]`.
+Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
+  auto over = [](const std::vector<Result>& r, auto&& f) {
+    std::vector<double> x;
+    for (const Result& one : r) x.push_back(f(one));
+    return Spread(x).str();
+  };
+  Table table{{"", "epochs", "kNN"}};
+  for (const auto& stage : results[0][0].linear) table[0].push_back(stage.first);
+  table[0].push_back("minutes");
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const auto& r = results[i];
+    std::vector<std::string> row{cells[i].name, std::to_string(r[0].epochs),
+                                 over(r, [](const Result& x) { return x.knn; })};
+    for (std::size_t s = 0; s < r[0].linear.size(); ++s)
+      row.push_back(over(r, [&](const Result& x) { return x.linear[s].second; }));
+    row.push_back(over(r, [](const Result& x) { return x.minutes; }));
+    table.push_back(row);
+  }
+  std::vector<std::string> random{"untrained", "0", over(results[0], [](const Result& x) { return x.untrained_knn; })};
+  for (std::size_t s = 0; s < results[0][0].untrained.size(); ++s)
+    random.push_back(over(results[0], [&](const Result& x) { return x.untrained[s].second; }));
+  random.push_back("0");
+  table.push_back(random);
+  return table;
+}
+
+Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
+  Table table{{"", "distance to its own shuffled patches", "deviation", "to another picture's", "ratio"}};
+  for (std::size_t i = 0; i < cells.size(); ++i) {
+    const nc::eval::Invariance& v = results[i][0].invariance;
+    table.push_back({cells[i].name, short_number(v.mean), short_number(v.deviation), short_number(v.other),
+                     short_number(v.ratio())});
+  }
+  return table;
+}
+
+// --- the page
+
+const char* about(const std::string& what) {
+  if (what == "layers")
+    return "A linear classifier on every stage of a frozen encoder. A pretext task whose answer needs what the "
+           "pictures' classes do not (the place of a patch) takes the last stage for itself: its line falls there. PIRL "
+           "asks that the embedding ignore the shuffle, and its line keeps rising.";
+  if (what == "invariance")
+    return "How far shuffling a picture's patches moves its features (unit rows, 0 to 2). PIRL is trained to make this "
+           "small, Jigsaw to keep it apart.";
+  if (what == "pairs")
+    return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
+           "an encoder sees forward and backward for one sample; a pass without gradient counts a third.";
+  return "One option is changed, everything else is kept.";
+}
+
+std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
+                    const std::vector<std::vector<Result>>& results, const Table& table) {
+  nc::train::Page page("Experiment: " + o.what);
+  page.text(about(o.what));
+  if (o.what == "invariance") {
+    svg::LineChart chart{.name = "pictures at each distance", .x_name = "distance", .lines = {}, .marks = {}};
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const nc::eval::Histogram& h = results[i][0].invariance.own_histogram;
+      svg::Line line{cells[i].name, {}, {}, static_cast<int>(i)};
+      for (std::size_t k = 0; k < h.count.size(); ++k) {
+        line.x.push_back((static_cast<double>(k) + 0.5) * h.width);
+        line.y.push_back(static_cast<double>(h.count[k]));
+      }
+      chart.lines.push_back(line);
+    }
+    page.figure(chart, "Further left: the shuffle changes less of what the encoder says.");
+  } else {
+    svg::LineChart chart{.name = "linear probe, percent right", .x_name = "stage", .lines = {}, .marks = {}};
+    auto add = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& stages) {
+      svg::Line line{name, {}, {}, static_cast<int>(chart.lines.size())};
+      for (const auto& [stage, top1] : stages)
+        if (stage != "pool") {
+          line.x.push_back(static_cast<double>(line.x.size()));
+          line.y.push_back(top1);
+        }
+      chart.lines.push_back(line);
+    };
+    for (std::size_t i = 0; i < cells.size(); ++i) add(cells[i].name, results[i][0].linear);
+    add("untrained", results[0][0].untrained);
+    page.figure(chart, "Stage 0 is the stem, 1 to 4 are the residual stages; seed " +
+                                        std::to_string(o.training.seed) + ".");
+  }
+  page.table(table[0], {table.begin() + 1, table.end()});
+  page.text("Data: " + o.training.data + ". Seeds: " + std::to_string(o.seeds) + ".");
+  return page.str();
+}
+
+}  // namespace
+
+void experiment(const Experiment& o) {
+  nc::set_threads(o.training.threads);
+  std::vector<Cell> cells = cells_of(o);
+  std::vector<std::vector<Result>> results(cells.size());
+  std::string baselines;  // of the same seed: the untrained network and the pixels are measured once
+  for (nc::i64 s = 0; s < o.seeds; ++s, baselines.clear())
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      Pretrain run = cells[i].options;
+      run.seed += s;
+      run.out = file_in(o.out, (cells[i].name + "-seed" + std::to_string(run.seed)).c_str());
+      run.resume = true;
+      for (const char* name : {"method", "seed", "data"}) run.given.push_back(name);
+      if (!run.quiet) std::printf("--- %s\n", run.out.c_str());
+      if (exists(file_in(run.out, "encoder.safetensors"))) check_same_options(run);
+      else pretrain(run);
+      if (interrupted()) return;
+      std::string probe_file = file_in(run.out, "probe.json");
+      if (!exists(probe_file))
+        probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
+               .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
+      if (baselines.empty()) baselines = probe_file;
+      results[i].push_back(result_of(run.out));
+      if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);
+    }
+  Table table = o.what == "invariance" ? invariance_table(cells, results) : table_of(cells, results);
+  std::string text = markdown(table);
+  nc::io::replace_file(file_in(o.out, "table.md"), text);
+  nc::io::replace_file(file_in(o.out, "report.html"), page_of(o, cells, results, table));
+  std::printf("\n%s\n%s\n", text.c_str(), file_in(o.out, "report.html").c_str());
+}
+
+}  // namespace cli

@@ -1,0 +1,45 @@
+#!/usr/bin/env bash
+# nacre experiment: the runs, the table, and that the same command continues what was interrupted.
+. "$(dirname "${BASH_SOURCE[0]}")/helpers.inc"
+labelled idx 120 40
+base="--data fashion-mnist:idx $tiny --permutations 10 --groups 2 --probe-epochs 1"
+
+# --- layers, two methods, two seeds
+# shellcheck disable=SC2086
+expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+for run in jigsaw-seed1 jigsaw-seed2 pirl-seed1 pirl-seed2; do
+  [ -s "layers/$run/probe.json" ] || fail "$run was not probed"
+done
+holds layers/table.md '^\|  \| epochs \| kNN \| stem \| layer1 \| layer2 \| layer3 \| layer4 \| pool \| minutes \|$'
+for row in jigsaw pirl untrained; do holds layers/table.md "^\| $row \|"; done
+holds layers/table.md ' ± '
+holds layers/report.html '<svg'
+grep -qE '<script|(src|href)="?https?:' layers/report.html && fail "the page runs or fetches something"
+same "$(grep -o '"random_knn":[0-9.]*' layers/jigsaw-seed1/probe.json)" "$(grep -o '"random_knn":[0-9.]*' layers/pirl-seed1/probe.json)" "the untrained network"
+
+# --- interrupted: the run that was cut short is finished, the others are left alone
+before=$(state layers/pirl-seed2) sums=$(sum layers/jigsaw-seed1/encoder.safetensors)
+rm layers/jigsaw-seed1/encoder.safetensors layers/jigsaw-seed1/probe.json layers/table.md
+# shellcheck disable=SC2086
+expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+same "$before" "$(state layers/pirl-seed2)" "a finished run"
+same "$sums" "$(sum layers/jigsaw-seed1/encoder.safetensors)" "the encoder of the continued run"
+[ -s layers/table.md ] || fail "no table"
+# shellcheck disable=SC2086
+expect 2 "started with other options: --width" "$NACRE" experiment layers $base --width 3 --methods jigsaw,pirl --out layers
+
+# --- the other kinds
+# shellcheck disable=SC2086
+{
+  expect 0 "" "$NACRE" experiment invariance $base --out invariance
+  expect 0 "" "$NACRE" experiment lambda $base --values 0,1 --out lambda
+  expect 0 "" "$NACRE" experiment pairs $base --epochs 3 --methods pirl,npid,moco --out pairs
+}
+holds invariance/table.md '^\| jigsaw \| [0-9.]+ \| '
+holds lambda/lambda-0-seed1/config.json '"lambda":0,'
+holds lambda/lambda-1-seed1/config.json '"lambda":1,'
+# PIRL sees a picture and nine patches of 4 of its 16 pixels a side: 1.56 pictures a sample; MoCo one and a third
+holds pairs/npid-seed1/config.json '"epochs":5,'
+holds pairs/moco-seed1/config.json '"epochs":4,'
+expect 2 "" "$NACRE" experiment other --out none
+finish
