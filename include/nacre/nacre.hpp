@@ -42,6 +42,7 @@
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/avid.hpp>
 #include <nacre/methods/avts.hpp>
+#include <nacre/methods/cmc.hpp>
 #include <nacre/methods/cpc.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/method.hpp>
@@ -55,6 +56,7 @@
 #include <nacre/methods/supervised.hpp>
 #include <nacre/methods/tracks.hpp>
 #include <nacre/methods/video.hpp>
+#include <nacre/models/color_pair.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>

@@ -7,7 +7,7 @@
 //
 // Near patches are related, other places and other pictures are not; k starts where patches share no pixels
 // (pretext/patches.hpp). No batch norm: through its statistics the patches of a picture would tell of one another.
-// In a probe the encoder sees whole pictures; `OnPatches` has it see what it was trained on, and averages over the grid.
+// In a probe the encoder sees whole pictures; `OnPatches` shows it patches, as in training, and averages over the grid.
 // One direction, downwards, as in the first paper (the second: four). Patches of 8 pixels teach textures: on pictures
 // of 32 expect less than of methods that compare whole views.
 // van den Oord et al., 2018; Hénaff et al., 2019 (context network). Tested in tests/methods/cpc.cpp.
