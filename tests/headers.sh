@@ -4,7 +4,8 @@
 #   header-only   with Eigen in the include path
 #   compiled      (NACRE_COMPILED) without it, and without reading one file of oneTBB, zlib, libpng or libjpeg
 #
-# FFmpeg's headers are optional: without them data/ffmpeg_impl.hpp and what includes it is not checked header-only.
+# FFmpeg's and libsndfile's headers are optional: without them data/ffmpeg.hpp or data/sndfile.hpp is not checked
+# header-only.
 # Headers named *_impl.hpp belong to the library alone and are checked in the first mode only; *_body.hpp are fragments
 # that another header includes several times, and are checked there.
 set -euo pipefail
@@ -13,15 +14,18 @@ shift 2
 export compile="$*" eigen
 scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
-ffmpeg=yes
-echo "#include <libavformat/avformat.h>" | $compile -fsyntax-only -x c++ - 2>"$scratch/ffmpeg" || ffmpeg=no
-export scratch ffmpeg
+missing=
+for library in ffmpeg:libavformat/avformat.h sndfile:sndfile.h; do
+  echo "#include <${library#*:}>" | $compile -fsyntax-only -x c++ - 2>"$scratch/missing" ||
+    missing+="|nacre/data/${library%:*}*"
+done
+export scratch missing
 
 check() {
   header=$1
   name=${header//\//_}
   failed=0
-  if [[ $header == nacre/data/ffmpeg* && $ffmpeg = no ]]; then
+  if [[ $header == @(none$missing) ]]; then
     echo "skipped header-only: $header"
   elif ! echo "#include <$header>" | $compile -isystem "$eigen" -fsyntax-only -x c++ -; then
     echo "FAILED header-only: $header"
@@ -31,7 +35,7 @@ check() {
   if ! echo "#include <$header>" | $compile -DNACRE_COMPILED -fsyntax-only -MD -MF "$scratch/$name" -x c++ -; then
     echo "FAILED compiled: $header"
     failed=1
-  elif grep -E '/(Eigen|tbb|oneapi)/|/(zlib|png|jpeglib|avformat|swscale)\.h( |$)' "$scratch/$name"; then
+  elif grep -E '/(Eigen|tbb|oneapi)/|/(zlib|png|jpeglib|avformat|swscale|sndfile)\.h( |$)' "$scratch/$name"; then
     echo "FAILED compiled: $header reads the headers above, which its users need not have"
     failed=1
   fi

@@ -4,7 +4,7 @@ set -euo pipefail
 include=$1
 shift
 
-left_out='data/(idx|gzip|png|jpeg|image_io|open|clip_folder|ffmpeg)|eigen|fwd|nacre|backend/cuda|backend/cpu/reference'
+left_out='data/(idx|gzip|png|jpeg|image_io|open|clip_folder|ffmpeg|sndfile)|eigen|fwd|nacre|backend/cuda|backend/cpu/reference'
 list() { sed -n "s|.*include/nacre/\(.*\)\.hpp.*|\1|p" | grep -Ev '_(impl|body)$' | sort -u; }
 
 reached=$(echo '#include <nacre/nacre.hpp>' | "$@" -M -x c++ - | tr ' ' '\n' | list | grep -vx nacre)

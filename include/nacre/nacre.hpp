@@ -1,8 +1,8 @@
 // Everything that needs no GPU and no picture codec. Single headers compile faster and say more; see README.md here.
 //
 // Left out: data/idx.hpp and data/gzip.hpp (zlib), data/png.hpp, data/jpeg.hpp, data/image_io.hpp, data/open.hpp,
-// data/clip_folder.hpp and data/ffmpeg.hpp, whose users link a codec; eigen.hpp (Eigen in its signatures);
-// backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
+// data/clip_folder.hpp, data/ffmpeg.hpp and data/sndfile.hpp, whose users link a codec; eigen.hpp (Eigen in its
+// signatures); backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
 #pragma once
 
 #include <nacre/autograd/gradcheck.hpp>

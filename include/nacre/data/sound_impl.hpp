@@ -1,4 +1,4 @@
-// Definitions of data/sound.hpp: a table of h for each fraction of a sample that occurs.
+// Definitions of data/sound.hpp.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <cmath>
 #include <numeric>
+#include <vector>
 
 namespace nacre::data {
 namespace detail {
@@ -33,6 +34,41 @@ inline double sinc(double t) {
   return std::abs(a) < 1e-9 ? 1 : std::sin(a) / a;
 }
 
+// For each fraction of a sample that occurs at up / down: row p holds h at p / up + before, .. - 1, - 2 ..
+struct ResampleTable {
+  static constexpr double crossings = 32;
+  i64 up = 0, down = 0, before = 0, taps = 0;
+  Tensor<float> rows;  // [up, taps]
+
+  ResampleTable() = default;
+  ResampleTable(i64 u, i64 d) : up(u), down(d) {
+    double c = 0.9 * std::min(1.0, static_cast<double>(up) / static_cast<double>(down));
+    before = static_cast<i64>(crossings / c);
+    taps = (2 * before + 2 + 15) / 16 * 16;
+    rows = Tensor<float>({up, taps});
+    parallel_for(up, 16, [&](i64 begin, i64 end) {
+      std::vector<double> h(static_cast<std::size_t>(taps));
+      for (i64 p = begin; p < end; ++p) {
+        double sum = 0, phase = static_cast<double>(p) / static_cast<double>(up);
+        for (i64 k = 0; k < taps; ++k) {
+          double t = c * (phase + static_cast<double>(before - k));
+          sum += h[static_cast<std::size_t>(k)] = sinc(t) * kaiser(t / crossings);
+        }
+        for (i64 k = 0; k < taps; ++k)  // a constant stays one
+          rows[p * taps + k] = static_cast<float>(h[static_cast<std::size_t>(k)] / sum);
+      }
+    });
+  }
+};
+
+// A folder's sounds mostly have one rate: a thread keeps its last table.
+inline ResampleTable resample_table(i64 up, i64 down) {
+  thread_local ResampleTable last;
+  if (last.up == up && last.down == down) return last;
+  ResampleTable made(up, down);
+  return last = made;
+}
+
 }  // namespace detail
 
 NACRE_INLINE Sound resample(const Sound& sound, i64 rate) {
@@ -44,28 +80,15 @@ NACRE_INLINE Sound resample(const Sound& sound, i64 rate) {
   if (rate == sound.rate) return sound;
   check(sound.samples.size() <= max_samples / std::max<i64>(1, (rate + sound.rate - 1) / sound.rate),
         "resample", [&] { return "more than " + std::to_string(max_samples) + " samples would come out"; });
-  constexpr double crossings = 32;
   i64 n = sound.samples.size(), g = std::gcd(rate, sound.rate), up = rate / g, down = sound.rate / g;
-  double c = 0.9 * std::min(1.0, static_cast<double>(up) / static_cast<double>(down)), reach = crossings / c;
-  i64 before = static_cast<i64>(reach), taps = (2 * before + 2 + 15) / 16 * 16;
-  Tensor<float> table({up, taps});  // row p: h at p / up + before, .. - 1, - 2 ..
-  parallel_for(up, 16, [&](i64 begin, i64 end) {
-    for (i64 p = begin; p < end; ++p) {
-      double sum = 0, phase = static_cast<double>(p) / static_cast<double>(up);
-      auto h = [&](i64 k) {
-        double t = c * (phase + static_cast<double>(before - k));
-        return c * detail::sinc(t) * detail::kaiser(t / crossings);
-      };
-      for (i64 k = 0; k < taps; ++k) sum += h(k);
-      for (i64 k = 0; k < taps; ++k) table[p * taps + k] = static_cast<float>(h(k) / sum);  // a constant stays
-    }
-  });
+  detail::ResampleTable table = detail::resample_table(up, down);
+  i64 before = table.before, taps = table.taps;
   Tensor<float> padded = Tensor<float>::zeros({before + n + taps});
   std::copy_n(sound.samples.data(), n, padded.data() + before);
   Sound out{Tensor<float>({(n * up + down - 1) / down}), rate};
   parallel_for(out.samples.size(), 4096, [&](i64 begin, i64 end) {
     float* y = out.samples.data();
-    const float *x = padded.data(), *rows = table.data();
+    const float *x = padded.data(), *rows = table.rows.data();
     backend::simd::run([=] {
       for (i64 j = begin; j < end; ++j) {
         const float *in = x + j * down / up, *w = rows + j * down % up * taps;
