@@ -156,14 +156,14 @@ NACRE_INLINE std::vector<Track> link_boxes(const std::vector<std::vector<Box>>& 
 }
 
 NACRE_INLINE std::vector<Track> track_objects(const Clips& clips, const TrackerOptions& o) {
-  check(o.samples >= 1 && o.threshold >= 0 && o.close >= 0 && o.min_area >= 1 && o.min_side >= 1 && o.overlap > 0 && o.overlap <= 1 &&
-            o.gap >= 0 && o.min_length >= 1,
-        "track_objects", [&] {
-          return "samples " + std::to_string(o.samples) + ", threshold " + std::to_string(o.threshold) + ", close " +
-                 std::to_string(o.close) + ", min_area " + std::to_string(o.min_area) + ", min_side " + std::to_string(o.min_side) + ", overlap " +
-                 std::to_string(o.overlap) + ", gap " + std::to_string(o.gap) + ", min_length " +
-                 std::to_string(o.min_length) + ": none may be below 0, samples, min_area, min_side and min_length at least " +
-                 "1, overlap in (0, 1]";
+  bool counts = o.samples >= 1 && o.min_area >= 1 && o.min_side >= 1 && o.min_length >= 1;
+  check(counts && o.threshold >= 0 && o.close >= 0 && o.gap >= 0 && o.overlap > 0 && o.overlap <= 1, "track_objects",
+        [&] {
+          auto say = [](std::string name, auto value) { return name + " " + std::to_string(value) + ", "; };
+          return say("samples", o.samples) + say("min_area", o.min_area) + say("min_side", o.min_side) +
+                 say("min_length", o.min_length) + say("threshold", o.threshold) + say("close", o.close) +
+                 say("gap", o.gap) + say("overlap", o.overlap) +
+                 "but the first four must be at least 1, none below 0, and overlap in (0, 1]";
         });
   std::vector<Track> all;
   for (i64 c = 0; c < clips.size(); ++c) {

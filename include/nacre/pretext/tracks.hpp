@@ -42,7 +42,8 @@ struct TrackViewsOptions {
 
 // tracks: data::track_clips(..). Throws nacre::Error.
 inline TrackViews track_views(const data::Clips& tracks, const TrackViewsOptions& o = {}) {
-  check(o.apart >= 2, "track_views", [&] { return "apart is " + std::to_string(o.apart) + "; need at least 2 frames"; });
+  check(o.apart >= 2, "track_views",
+        [&] { return "apart is " + std::to_string(o.apart) + "; need at least 2 frames"; });
   return {frame_pairs(tracks, {.sampler = {1, o.apart}, .image = o.image, .augment = o.augment}), o.ends};
 }
 
