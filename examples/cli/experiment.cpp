@@ -13,6 +13,7 @@
 
 #include <cmath>
 #include <cstdio>
+#include <map>
 
 namespace cli {
 
@@ -47,7 +48,7 @@ std::vector<Cell> cells_of(const Experiment& o) {
     Config pirl;
     static_cast<Pretrain&>(pirl) = o.training;
     pirl.method = "pirl";
-    for (const auto& m : methods({"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3"})) {
+    for (const auto& m : methods({"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"})) {
       Config c = pirl;
       c.method = m;
       Pretrain& run = add(m, m);
@@ -209,8 +210,8 @@ Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::ve
 const char* about(const std::string& what) {
   if (what == "layers")
     return "A linear classifier on every stage of a frozen encoder. A pretext task whose answer needs what the "
-           "pictures' classes do not (the place of a patch) takes the last stage for itself: its line falls there. PIRL "
-           "asks that the embedding ignore the shuffle, and its line keeps rising.";
+           "pictures' classes do not (the place of a patch) takes the last stage for itself: its line falls there. "
+           "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
   if (what == "invariance")
     return "How far shuffling a picture's patches moves its features (unit rows, 0 to 2). PIRL is trained to make this "
            "small, Jigsaw to keep it apart.";
@@ -263,8 +264,8 @@ void experiment(const Experiment& o) {
   nc::set_threads(o.training.threads);
   std::vector<Cell> cells = cells_of(o);
   std::vector<std::vector<Result>> results(cells.size());
-  std::string baselines;  // of the same seed: the untrained network and the pixels are measured once
-  for (nc::i64 s = 0; s < o.seeds; ++s, baselines.clear())
+  std::map<std::string, std::string> measured;  // untrained network and pixels: once for each seed and norm
+  for (nc::i64 s = 0; s < o.seeds; ++s, measured.clear())
     for (std::size_t i = 0; i < cells.size(); ++i) {
       Pretrain run = cells[i].options;
       run.seed += s;
@@ -276,10 +277,11 @@ void experiment(const Experiment& o) {
       else pretrain(run);
       if (interrupted()) return;
       std::string probe_file = file_in(run.out, "probe.json");
+      std::string& baselines = measured[read_config(run.out).norm];
       if (!exists(probe_file))
         probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
-      if (baselines.empty()) baselines = probe_file;
+      if (baselines.empty()) baselines = probe_file;  // the first of its norm
       results[i].push_back(result_of(run.out));
       if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);
     }

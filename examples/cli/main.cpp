@@ -148,7 +148,8 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--model", pt.model, "encoder")->check(CLI::IsMember({"resnet18", "resnet34", "resnet50"}));
   c->add_option("--stem", pt.stem, "first layer: 3x3 (cifar) or 7x7/2 + max pool (imagenet)")
       ->check(CLI::IsMember({"cifar", "imagenet"}));
-  c->add_option("--norm", pt.norm, "normalisation in the encoder")->check(CLI::IsMember({"batch", "group", "layer"}));
+  c->add_option("--norm", pt.norm, "normalisation in the encoder; cpc takes layer unless it is given")
+      ->check(CLI::IsMember({"batch", "group", "layer"}));
   c->add_option("--width", pt.width, "channels of the first stage")->check(CLI::Range(1, 4096));
   c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 up to 32 pixels, their own up to 96, else 224")
       ->check(CLI::Range(0, 4096));
@@ -183,16 +184,16 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--groups", pt.groups, "moco, moco-v2: runs a batch is cut into for batch norm")
       ->check(CLI::Range(1, 1 << 20));
   c->add_flag("--mochi", pt.mochi, "moco, moco-v2: mix harder negatives from the hardest of the queue");
-  c->add_option("--hardest", pt.hardest, "simclr, moco, supcon: only so many of the most similar negatives; 0: all")
+  c->add_option("--hardest", pt.hardest, "only so many of the most similar negatives; 0: all")
       ->check(CLI::Range(0, 1 << 30));
   c->add_option("--semi-hard", pt.semi_hard,
-                "simclr, moco, supcon: only negatives less similar than the positive, by less than this; 0: off")
+                "only negatives less similar than the positive, by less than this; 0: off")
       ->check(between(0.0, 2.0));
-  c->add_option("--ring", pt.ring, "simclr, moco, supcon: leave out this share of the most similar negatives")
+  c->add_option("--ring", pt.ring, "leave out this share of the most similar negatives")
       ->check(between(0.0, 0.999));
-  c->add_option("--beta", pt.beta, "simclr, moco, supcon: weigh hard negatives more (Robinson et al.)")
+  c->add_option("--beta", pt.beta, "weigh hard negatives more (Robinson et al.)")
       ->check(between(0.0, 1e3));
-  c->add_option("--tau-plus", pt.tau_plus, "simclr, moco, supcon: share of negatives that are not (Chuang et al.)")
+  c->add_option("--tau-plus", pt.tau_plus, "share of negatives that are not (Chuang et al.)")
       ->check(between(0.0, 0.999));
   c->add_option("--loss", pt.loss, "form of the contrastive term")
       ->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));

@@ -1,5 +1,6 @@
 #include "methods.hpp"
 
+#include <nacre/methods/cpc.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/moco.hpp>
 #include <nacre/methods/moco_v3.hpp>
@@ -61,6 +62,7 @@ methods::PirlOptions pirl_options(const Config& c) {
   o.shared_negatives = c.shared_negatives;
   o.mlp_head = c.head == "mlp";
   o.bank_momentum = c.bank_momentum;
+  o.contrast = contrast(c);
   return o;
 }
 
@@ -116,6 +118,18 @@ Learner moco_v3(const Config& c, const nc::data::Images&, nc::Key key) {
                                          .momentum = c.encoder_momentum},
                                         key));
 }
+nc::pretext::PatchViews cpc_patches(const Config& c) {
+  return nc::pretext::patch_views({.image = c.image_size, .patch_color = augment_options(c.augment).color});
+}
+Learner cpc(const Config& c, const nc::data::Images&, nc::Key key) {
+  nc::pretext::PatchViews views = cpc_patches(c);
+  methods::CpcOptions o;
+  o.encoder = encoder_options(c);
+  o.grid = views.grid();
+  o.skip = views.shared_rows();
+  o.contrast.temperature = c.temperature;
+  return learner(methods::Cpc<float>(o, key));
+}
 Learner supervised(const Config& c, const nc::data::Images& images, nc::Key key) {
   return learner(methods::Supervised<float>({.encoder = encoder_options(c), .classes = classes_of(images)}, key));
 }
@@ -145,6 +159,9 @@ nc::Loader puzzle_views(const nc::data::Images& images, const Config& c, const n
   views.permutations = methods::puzzle_set(jigsaw_options(c), key);
   return load(images, nc::pretext::jigsaw_views(views), o, key);
 }
+nc::Loader grid_of_patches(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  return load(images, cpc_patches(c), o, key);
+}
 nc::Loader rotations(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
   return load(images, nc::pretext::rotation_views({.image = c.image_size, .augment = augment_options(c.augment)}), o,
               key);
@@ -159,6 +176,11 @@ double nine_patches(const Config& c) {
 }
 double pirl_pictures(const Config& c) {
   return c.lambda == 0 ? 1 : c.pretext == "rotation" ? 2 : 1 + nine_patches(c);
+}
+double cpc_pictures(const Config& c) {
+  nc::pretext::PatchViews views = nc::pretext::patch_views({.image = c.image_size > 0 ? c.image_size : 64});
+  const nc::i64 across = views.grid() * views.patch;
+  return static_cast<double>(across * across) / static_cast<double>(views.image * views.image);
 }
 template <int thirds>
 double pictures(const Config&) {
@@ -185,6 +207,7 @@ const Row table[] = {
     {"moco", 0.07, "linear", false, two_views, moco, pictures<4>},
     {"moco-v2", 0.2, "mlp", false, two_views, moco, pictures<4>},
     {"moco-v3", 0.2, "mlp", false, two_views, moco_v3, pictures<8>},
+    {"cpc", 1, "linear", false, grid_of_patches, cpc, cpc_pictures},
     {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>, pictures<6>},
     {"supervised", 0.1, "linear", true, one_view, supervised, pictures<3>},
 };
@@ -210,6 +233,7 @@ void take_defaults(Config& c) {
   const Row& row = row_of(c);
   if (!c.is_given("temperature")) c.temperature = row.temperature;
   if (!c.is_given("head")) c.head = row.head;
+  if (!c.is_given("norm") && row.make == cpc) c.norm = "layer";  // batch norm would tell patches of one another
 }
 
 double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }

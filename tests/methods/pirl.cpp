@@ -222,6 +222,33 @@ TEST_CASE("a step draws negatives from the tape's key, keeps its rows, and after
     }
 }
 
+TEST_CASE("negatives can be chosen and weighed; a choice of all is the plain loss") {
+  Input in;
+  Batch batch;
+  batch.image = test::converted<float>(in.images);
+  batch.patches = test::converted<float>(in.patches);
+  batch.index = in.index;
+  for (bool shared : {false, true}) {
+    PirlOptions o = small();
+    o.negatives = 6;
+    o.shared_negatives = shared;
+    Pirl<double> pirl(o, rows_of_bank, Key{3});
+    auto loss = [&] {
+      Tape tape(Mode::train, Key{4});
+      return pirl.loss(tape, batch).loss.item();
+    };
+    double plain = loss();
+    pirl.options.contrast.negatives.hardest = 100;  // more than there are
+    CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+    pirl.options.contrast.negatives.hardest = 2;
+    CHECK(loss() < plain);
+    pirl.options.contrast = {.beta = 1, .tau_plus = 0.05};
+    CHECK(loss() != doctest::Approx(plain).epsilon(1e-3));
+    pirl.options.form = NceForm::nce_paper;
+    test::check_message(loss, {"pirl", "choice of negatives", "info_nce"});
+  }
+}
+
 TEST_CASE("Z of the constant form is that of the first patches, stays, and belongs to the model") {
   PirlOptions o = small();
   o.form = NceForm::nce_constant;

@@ -1,11 +1,14 @@
-// The two everyday batches of losses/contrast.hpp, from rows: each takes the loss that keeps no scores where it can.
+// The everyday batches of losses/contrast.hpp, from rows: each takes the loss that keeps no scores where it can.
 //
 //   contrast_views(z, o)                     z [2N, D] unit rows of two views: SimCLR's loss
 //   contrast_queue(q, key, queue, o, extra)  q, key [B, D], queue [K, D]: MoCo's; extra [B, S, D] are more negatives,
 //                                            each sample's own: MoCHi's mixes (bank/mochi.hpp)
+//   contrast_bank(z, bank, own, negatives, o)
+//                                            z [B, D], bank [N, D], own [B], negatives [B, K], or [K] for all: PIRL's
 //
-// Plain options give losses/nt_xent.hpp and info_nce.hpp; others make all scores. Nothing flows into key, queue and
-// extra. Throws nacre::Error. Tested in tests/losses/contrast.cpp.
+// Plain options give losses/nt_xent.hpp and info_nce.hpp; others, and banks always, make all scores (losses/pirl.hpp
+// has a bank's plain loss). Nothing flows into key, queue, extra and bank.
+// Throws nacre::Error. Tested in tests/losses/contrast.cpp, tests/methods/pirl.cpp.
 #pragma once
 
 #include <nacre/losses/contrast.hpp>
@@ -40,6 +43,22 @@ Var<T> contrast_queue(const Var<T>& q, const Tensor<T>& key, const Tensor<T>& qu
     negatives += own;
   }
   return contrast(concat(scores, 1), queue_relations(rows, negatives), o);
+}
+
+// Of negatives [K] those that are a sample's own row are ignored; negatives [B, K] are taken as they are.
+template <class T>
+Var<T> contrast_bank(const Var<T>& z, const Tensor<T>& bank, const Tensor<i64>& own, const Tensor<i64>& negatives,
+                     const ContrastOptions& o) {
+  Var<T> rows(bank);
+  i64 batch = own.size();
+  Var<T> with_own = reshape(row_dot(z, gather_rows(rows, own)), {batch, 1});
+  if (negatives.rank() == 2) {
+    Var<T> scores = gathered_dot(z, bank, negatives);
+    return contrast(concat<T, Cpu>({with_own, scores}, 1), queue_relations(batch, negatives.dim(1)), o);
+  }
+  Var<T> scores = matmul(z, gather_rows(rows, negatives), {.transpose_b = true});
+  return contrast(concat<T, Cpu>({with_own, scores}, 1),
+                  beside(queue_relations(batch, 0), bank_relations(own, negatives)), o);
 }
 
 }  // namespace nacre::losses

@@ -14,6 +14,7 @@
 #include <nacre/bank/memory_bank.hpp>
 #include <nacre/bank/negatives.hpp>
 #include <nacre/data/loader.hpp>
+#include <nacre/losses/contrast_batch.hpp>
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/models/heads.hpp>
@@ -34,6 +35,7 @@ struct PirlOptions : losses::PirlOptions {
   bool shared_negatives = false; // one set for the whole batch
   bool mlp_head = false;         // a hidden layer in the image head, as in VISSL's better recipe
   double bank_momentum = 0.5;    // weight of a row's past
+  losses::ContrastOptions contrast = {};  // choice and weights of negatives, for info_nce; its temperature is not used
 };
 
 template <class T, class Encoder = models::ResNet<T>>
@@ -82,6 +84,7 @@ struct Pirl {
     NegativesOptions draw{
         .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
     Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
+    if (!options.contrast.plain()) return chosen(out, batch.index, negatives);
     return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
   }
 
@@ -99,6 +102,20 @@ struct Pirl {
   }
 
  private:
+  // The same two terms where negatives are chosen or weighed.
+  losses::PirlTerms<T> chosen(const Output& out, const Tensor<i64>& own, const Tensor<i64>& negatives) const {
+    check(options.form == losses::NceForm::info_nce, "pirl",
+          [] { return std::string("a choice of negatives needs the form info_nce"); });
+    losses::ContrastOptions o = options.contrast;
+    o.temperature = options.temperature;
+    losses::PirlTerms<T> t;
+    t.loss = t.image = losses::contrast_bank(out.image, bank.rows(), own, negatives, o);
+    if (options.lambda == 0) return t;
+    t.patches = losses::contrast_bank(out.patches, bank.rows(), own, negatives, o);
+    t.loss = t.patches * options.lambda + t.image * (1 - options.lambda);
+    return t;
+  }
+
   Related<T> newest_;
 };
 
