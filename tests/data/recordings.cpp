@@ -44,6 +44,8 @@ TEST_CASE("a window is the frames it names, normalised, and silence outside of t
   for (i64 i = 0; i < w.size(); ++i) CHECK(w[i] == normal(expected[i], i % 2));
   CHECK(data::middle(r, 0, 3).start == 1);
   CHECK(data::middle(r, 1, 6).start == -1);
+  CHECK(data::last(r, 0, 3).start == 2);
+  CHECK(data::last(r, 1, 6).start == 0);
   CHECK(r.starts(0, 3).begin == 0);
   CHECK(r.starts(0, 3).end == 3);   // 0, 1, 2
   CHECK(r.starts(1, 5).begin == -2);

@@ -88,6 +88,12 @@ TEST_CASE("a still picture gets a window of one of its own recordings, at every 
   CHECK(starts.size() == 21);
   CHECK(recordings.size() == 2);
   CHECK(of_short == std::set<i64>{-2, -1, 0});
+
+  views.until = 0.5;  // the last starts are never heard
+  starts.clear();
+  for (u64 k = 0; k < 400; ++k) starts.insert(filled(views, 3, Key{k}).frame[0]);
+  CHECK(starts.size() == 11);
+  CHECK(*starts.rbegin() == 10);
 }
 
 TEST_CASE("a video's window is centred on its picture; the shifted one is at least the shift away, on either side") {
@@ -163,6 +169,7 @@ TEST_CASE("impossible options") {
   wrong({}, "no sounds");
   wrong({.frames = 0, .sounds = stills()}, "frames 0");
   wrong({.frames = 8, .mask_frames = 8, .sounds = stills()}, "masks of 8 frames");
+  wrong({.until = 0, .sounds = stills()}, "until 0");
   wrong({.mask_mels = 3, .sounds = stills()}, "3 bands");
   wrong({.shift = 5, .sounds = stills()}, "still picture");
   wrong({.shift = 45, .sounds = video()}, "picture 3");  // at 30 of 60: no moment is 45 away

@@ -53,10 +53,13 @@ NACRE_INLINE void append_video(Recordings& recordings, const Sound& sound, i64 f
 // out [count, mels]
 NACRE_INLINE void cut(const Recordings& recordings, Window window, i64 count, float* out);
 
-// The middle window of a recording, and that around picture i of a video.
+// The middle and the last window of a recording, and that around picture i of a video.
 inline Window middle(const Recordings& recordings, i64 recording, i64 count) {
   i64 rest = recordings.frames(recording) - count;
   return {recording, rest >= 0 ? rest / 2 : -(-rest / 2)};
+}
+inline Window last(const Recordings& recordings, i64 recording, i64 count) {
+  return {recording, recordings.starts(recording, count).end - 1};
 }
 inline Window around(const Recordings& recordings, i64 i, i64 count) {
   return {recordings.of_picture(i).begin, recordings.at[static_cast<std::size_t>(i)] - count / 2};

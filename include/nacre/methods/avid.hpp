@@ -17,29 +17,19 @@
 #include <nacre/bank/negatives.hpp>
 #include <nacre/losses/cross_nce.hpp>
 #include <nacre/losses/pirl.hpp>
-#include <nacre/methods/method.hpp>
-#include <nacre/models/heads.hpp>
-#include <nacre/models/resnet.hpp>
-#include <nacre/ops/cast.hpp>
-#include <nacre/ops/normalize.hpp>
+#include <nacre/methods/seen_and_heard.hpp>
 
 namespace nacre::methods {
 
-struct AvidOptions : losses::CrossNceOptions {
-  models::ResNetOptions encoder;                          // unused with encoders of one's own, as the next
-  models::ResNetOptions sound_encoder{.in_channels = 1};
-  i64 dim = 128;              // of the embedding
+struct AvidOptions : losses::CrossNceOptions, SeenAndHeardOptions {
   i64 negatives = 1024;       // rows of a bank that a sample is pushed from
-  bool mlp_head = true;       // a hidden layer as wide as the features
   double bank_momentum = 0.5; // weight of a row's past
 };
 
 template <class T, class Encoder = models::ResNet<T>, class SoundEncoder = Encoder>
-struct Avid {
+struct Avid : SeenAndHeard<T, Encoder, SoundEncoder> {
+  using Both = SeenAndHeard<T, Encoder, SoundEncoder>;
   AvidOptions options;
-  Encoder encoder;
-  SoundEncoder sound_encoder;
-  models::ImageHead<T> head, sound_head;
   MemoryBank<T> bank, sound_bank;
   State<double> z{Tensor<double>::zeros({1})};  // Zbar of nce_constant, 0 until the first batch
 
@@ -48,25 +38,19 @@ struct Avid {
       : Avid(o, Encoder(o.encoder, key.fold("encoder")), SoundEncoder(o.sound_encoder, key.fold("sound_encoder")),
              bank_rows, key) {}
   Avid(const AvidOptions& o, Encoder own, SoundEncoder own_sound, i64 bank_rows, Key key)
-      : options(o),
-        encoder(std::move(own)),
-        sound_encoder(std::move(own_sound)),
-        head(encoder.features(), o.dim, o.mlp_head, key.fold("head")),
-        sound_head(sound_encoder.features(), o.dim, o.mlp_head, key.fold("sound_head")),
+      : Both(o, std::move(own), std::move(own_sound), key),
+        options(o),
         bank(bank_rows, o.dim, key.fold("bank"), o.bank_momentum),
         sound_bank(bank_rows, o.dim, key.fold("sound_bank"), o.bank_momentum) {}
-
-  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
-  Var<T> embed_sound(const Var<T>& sounds) const { return l2_normalize(sound_head(sound_encoder(sounds))); }
 
   losses::CrossNceTerms<T> loss(Tape& tape, const Batch& batch) {
     check(batch.sound.rank() == 4 && batch.sound.dim(0) == batch.image.dim(0), "avid", [&] {
       return "sound is " + batch.sound.shape().str() + ", image is " + batch.image.shape().str() +
              "; need one window [F, mels, 1] a picture";
     });
-    Var<T> seen = embed_image(cast<T>(constant(tape, batch.image)));
-    Var<T> heard = embed_sound(cast<T>(constant(tape, batch.sound)));
-    newest_ = {seen.value(), heard.value()};
+    Var<T> seen = this->embed_image(cast<T>(constant(tape, batch.image)));
+    Var<T> heard = this->embed_sound(cast<T>(constant(tape, batch.sound)));
+    this->newest_ = {seen.value(), heard.value()};
     Tensor<i64> negatives =
         draw_negatives(batch.index, bank.size(), {.count = options.negatives}, tape.next_key());
     return losses::cross_nce(seen, heard, bank.rows(), sound_bank.rows(), batch.index, negatives, options,
@@ -74,11 +58,9 @@ struct Avid {
   }
 
   void after_step(const Batch& batch) {
-    bank.update(batch.index, newest_.a);
-    sound_bank.update(batch.index, newest_.b);
+    bank.update(batch.index, this->newest_.a);
+    sound_bank.update(batch.index, this->newest_.b);
   }
-  // The pictures' rows and the sounds'.
-  const Related<T>& newest() const { return newest_; }
   // With banks of random rows. Zbar is measured, so that at the first step nce_constant costs log(K c) + 1 too.
   double expected_loss(i64) const {
     losses::PirlOptions like{.temperature = options.temperature, .form = options.form};
@@ -86,17 +68,11 @@ struct Avid {
   }
 
   static void visit(auto& self, auto&& f) {
-    f("encoder", self.encoder);
-    f("sound_encoder", self.sound_encoder);
-    f("head", self.head);
-    f("sound_head", self.sound_head);
+    Both::visit(self, f);
     f("bank", self.bank);
     f("sound_bank", self.sound_bank);
     f("z", self.z);
   }
-
- private:
-  Related<T> newest_;
 };
 
 // Fills both banks with what the untrained encoders say of samples [begin, end): image(begin, end) and sound(begin,

@@ -16,50 +16,32 @@
 #pragma once
 
 #include <nacre/losses/margin.hpp>
-#include <nacre/methods/method.hpp>
-#include <nacre/models/heads.hpp>
-#include <nacre/models/resnet.hpp>
-#include <nacre/ops/cast.hpp>
-#include <nacre/ops/normalize.hpp>
+#include <nacre/methods/seen_and_heard.hpp>
 #include <nacre/ops/shape.hpp>
 #include <nacre/ops/similarity.hpp>
 
 namespace nacre::methods {
 
-struct AvtsOptions {
-  models::ResNetOptions encoder;                          // unused with encoders of one's own, as the next
-  models::ResNetOptions sound_encoder{.in_channels = 1};
-  i64 dim = 128;              // of the embedding
-  bool mlp_head = true;       // a hidden layer as wide as the features
+struct AvtsOptions : SeenAndHeardOptions {
   double eta = 0.99;          // the margin
   double hard_from = 5.0 / 9; // of the run: the paper's epoch 51 of 90
   double hard_share = 0.25;   // 0: the sounds need no view 1
 };
 
 template <class T, class Encoder = models::ResNet<T>, class SoundEncoder = Encoder>
-struct Avts {
+struct Avts : SeenAndHeard<T, Encoder, SoundEncoder> {
   AvtsOptions options;
-  Encoder encoder;
-  SoundEncoder sound_encoder;
-  models::ImageHead<T> head, sound_head;
 
   Avts(const AvtsOptions& o, Key key)
       : Avts(o, Encoder(o.encoder, key.fold("encoder")), SoundEncoder(o.sound_encoder, key.fold("sound_encoder")),
              key) {}
   Avts(const AvtsOptions& o, Encoder own, SoundEncoder own_sound, Key key)
-      : options(o),
-        encoder(std::move(own)),
-        sound_encoder(std::move(own_sound)),
-        head(encoder.features(), o.dim, o.mlp_head, key.fold("head")),
-        sound_head(sound_encoder.features(), o.dim, o.mlp_head, key.fold("sound_head")) {
+      : SeenAndHeard<T, Encoder, SoundEncoder>(o, std::move(own), std::move(own_sound), key), options(o) {
     check(o.hard_from >= 0 && o.hard_share >= 0 && o.hard_share <= 1, "avts", [&] {
       return "hard_from " + std::to_string(o.hard_from) + ", hard_share " + std::to_string(o.hard_share) +
              "; need no negative ones and a share of at most 1";
     });
   }
-
-  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head(encoder(images))); }
-  Var<T> embed_sound(const Var<T>& sounds) const { return l2_normalize(sound_head(sound_encoder(sounds))); }
 
   // For each picture the row of `sound` that is its negative; -1: it has none.
   Tensor<i64> negatives(const Batch& batch, Key key) const {
@@ -100,31 +82,19 @@ struct Avts {
       pair[n + i] = negative[i] < n ? std::max<i64>(negative[i], 0) : rows;
       if (negative[i] >= n) used[rows++] = negative[i];
     }
-    Var<T> seen = embed_image(cast<T>(constant(tape, batch.image)));
-    Var<T> heard = embed_sound(cast<T>(gather_rows(constant(tape, batch.sound), used.rows(0, rows))));
-    newest_ = {seen.value(), heard.value().rows(0, n)};
+    Var<T> seen = this->embed_image(cast<T>(constant(tape, batch.image)));
+    Var<T> heard = this->embed_sound(cast<T>(gather_rows(constant(tape, batch.sound), used.rows(0, rows))));
+    this->newest_ = {seen.value(), heard.value().rows(0, n)};
     Var<T> squared = row_dot(concat<T>({seen, seen}, 0), gather_rows(heard, pair)) * -2.0 + 2.0;  // of unit rows
     return {losses::contrastive_margin(squared, relation, options.eta)};
   }
 
   void after_step(const Batch&) {}
-  // The pictures' rows and the sounds'.
-  const Related<T>& newest() const { return newest_; }
   // Two encoders that know nothing of one another: right angles, |v - s|^2 = 2 of each related pair, half of all.
   double expected_loss(i64) const {
     double push = std::max(0.0, options.eta - std::sqrt(2.0));
     return (2 + push * push) / 2;
   }
-
-  static void visit(auto& self, auto&& f) {
-    f("encoder", self.encoder);
-    f("sound_encoder", self.sound_encoder);
-    f("head", self.head);
-    f("sound_head", self.sound_head);
-  }
-
- private:
-  Related<T> newest_;
 };
 
 }  // namespace nacre::methods

@@ -22,6 +22,7 @@ struct SoundViews {
   i64 image = 32;                          // S, pixels
   i64 frames = 96;                         // F, about a second
   data::Augment augment = data::simclr();  // of the picture
+  double until = 1;                        // stills: starts lie in this first part of all; the rest can be held out
   i64 shift = 0;                           // frames; > 0: view 1 stands at least so far from view 0; videos only
   i64 mask_frames = 0, mask_mels = 0;      // the longest run that is masked; 0: none
 

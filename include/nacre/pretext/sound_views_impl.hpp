@@ -4,6 +4,7 @@
 #include <nacre/pretext/sound_views.hpp>
 
 #include <algorithm>
+#include <cmath>
 
 namespace nacre::pretext {
 namespace detail {
@@ -46,7 +47,8 @@ NACRE_INLINE void SoundViews::fill(Batch& b, i64 row, const data::Picture& pictu
   if (sounds.at.empty()) {
     window.recording = of.begin + random.below(static_cast<u32>(of.size()));
     data::Span starts = sounds.starts(window.recording, frames);
-    window.start = starts.begin + random.below(static_cast<u32>(starts.size()));
+    auto heard = std::max(1.0, std::round(until * static_cast<double>(starts.size())));
+    window.start = starts.begin + random.below(static_cast<u32>(heard));
   } else {
     window = data::around(sounds, which, frames);
   }
@@ -62,10 +64,12 @@ NACRE_INLINE void SoundViews::fill(Batch& b, i64 row, const data::Picture& pictu
 }
 
 NACRE_INLINE SoundViews sound_views(SoundViews o) {
-  check(o.image >= 1 && o.image <= 4096 && o.frames >= 1 && o.shift >= 0, "sound_views", [&] {
-    return "image " + std::to_string(o.image) + ", frames " + std::to_string(o.frames) + ", shift " +
-           std::to_string(o.shift) + "; need 1 to 4096 pixels, at least one frame and no negative shift";
-  });
+  check(o.image >= 1 && o.image <= 4096 && o.frames >= 1 && o.shift >= 0 && o.until > 0 && o.until <= 1, "sound_views",
+        [&] {
+          return "image " + std::to_string(o.image) + ", frames " + std::to_string(o.frames) + ", shift " +
+                 std::to_string(o.shift) + ", until " + std::to_string(o.until) +
+                 "; need 1 to 4096 pixels, at least one frame, no negative shift and until in (0, 1]";
+        });
   check(o.sounds.mels() >= 1 && !o.sounds.of.empty(), "sound_views",
         [] { return std::string("there are no sounds, or their mean and std are not known; see data::measure"); });
   check(o.mask_frames >= 0 && o.mask_frames < o.frames && o.mask_mels >= 0 && o.mask_mels < o.sounds.mels(),
