@@ -15,14 +15,9 @@ namespace {
 i64 total(const eval::Histogram& h) { return std::accumulate(h.count.begin(), h.count.end(), i64{0}); }
 
 // The mean of each colour of a picture: blind to the order of its pixels.
+template <class T>
 struct MeanColor {
-  Tensor<float> embed(const Tensor<float>& x) const {
-    i64 n = x.dim(0), pixels = x.dim(1) * x.dim(2), c = x.dim(3);
-    Tensor<float> y = Tensor<float>::zeros({n, c});
-    for (i64 i = 0; i < n * pixels; ++i)
-      for (i64 k = 0; k < c; ++k) y[i / pixels * c + k] += x[i * c + k] / static_cast<float>(pixels);
-    return y;
-  }
+  Var<T> operator()(const Var<T>& x) const { return global_avg_pool(x); }
 };
 
 }  // namespace
@@ -81,7 +76,7 @@ TEST_CASE("trunk rows: an encoder blind to order is invariant to shuffling, one 
             batch.patches[(((i * 9 + p) * piece + y) * piece + x) * 3 + c] =
                 batch.image[((i * size + cell / 3 * piece + y) * size + cell % 3 * piece + x) * 3 + c];
     }
-  auto rows = trunk_rows(MeanColor{}, batch);
+  auto rows = trunk_rows(MeanColor<float>{}, batch);
   CHECK(rows.a.shape() == Shape{n, 3});
   CHECK(rows.b.shape() == Shape{n, 3});
   auto r = invariance(rows.a, rows.b);
@@ -89,26 +84,63 @@ TEST_CASE("trunk rows: an encoder blind to order is invariant to shuffling, one 
   CHECK(r.other > 0.5);
 
   models::ResNet<float> untrained({.depth = 18, .width = 4, .stem = models::Stem::cifar}, Key{1});
+  std::vector<float> before, after;
+  auto statistics = [&](std::vector<float>& into) {
+    nn::for_each_state(untrained, [&](const std::string&, const State<float>& s) {
+      into.insert(into.end(), s.value().span().begin(), s.value().span().end());
+    });
+  };
+  statistics(before);
   auto some = trunk_rows(untrained, batch);
+  statistics(after);
   CHECK(some.a.shape() == Shape{n, 32});
   CHECK(invariance(some.a, some.b).ratio() > 0.1);
+  CHECK(before == after);
+  for (float& v : batch.image.span()) v *= 8;  // batch statistics: what all pictures share does not count
+  CHECK(test::difference(trunk_rows(untrained, batch).a, some.a) < 1e-3);
   batch.patches = {};
-  test::check_message([&] { trunk_rows(MeanColor{}, batch); }, {"trunk_rows", "[20, 9, 9, 3]", "[0]"});
+  test::check_message([&] { trunk_rows(MeanColor<float>{}, batch); }, {"trunk_rows", "[20, 9, 9, 3]", "[0]"});
 }
 
-TEST_CASE("the rows of PIRL's heads in inference") {
+TEST_CASE("a linear head undoes what is linear, on rows it was not fitted to, and nothing else") {
+  const i64 n = 400, d = 12;
+  auto a = test::randn({n, d}, 1), map = test::randn({d, d}, 2), noise = test::randn({n, d}, 3);
+  Tensor<double> b = Tensor<double>::full({n, d}, 7);
+  for (i64 r = 0; r < n; ++r)
+    for (i64 i = 0; i < d; ++i)
+      for (i64 j = 0; j < d; ++j) b[r * d + j] += a[r * d + i] * map[i * d + j];
+  auto ratio = [](const eval::RowPairs<double>& rows) { return invariance(rows.a, rows.b).ratio(); };
+  CHECK(ratio({a, b}) > 0.9);
+  auto headed = eval::with_linear_head(eval::RowPairs<double>{a, b}, 1e-6);
+  CHECK(headed.a.shape() == Shape{n / 2, d});
+  CHECK(ratio(headed) < 0.01);
+  CHECK(ratio(eval::with_linear_head(eval::RowPairs<double>{a, noise})) > 0.95);
+  // float and double agree; what is fitted to is not what is measured
+  auto single = eval::with_linear_head(
+      eval::RowPairs<float>{test::converted<float>(a), test::converted<float>(b)}, 1e-3);
+  auto exact = eval::with_linear_head(eval::RowPairs<double>{a, b}, 1e-3);
+  CHECK(test::difference(single.b, exact.b) < 1e-4);
+  Tensor<double> moved = b.clone();
+  for (i64 i = n / 2 * d; i < n * d; ++i) moved[i] = noise[i];
+  CHECK(ratio(eval::with_linear_head(eval::RowPairs<double>{a, moved}, 1e-6)) > 0.9);
+  test::check_message([&] { eval::with_linear_head(eval::RowPairs<double>{a, b}, 0); },
+                      {"with_linear_head", "[400, 12]", "positive ridge"});
+}
+
+TEST_CASE("the rows of PIRL's heads, each branch with its own statistics") {
   methods::PirlOptions o;
   o.encoder = {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1};
   methods::Pirl<float> pirl(o, 8, Key{1});
   auto images = test::randn<float>({6, 9, 9, 1}, 1), patches = test::randn<float>({6, 9, 3, 3, 1}, 2);
-  auto measure = [&] {
-    Tape tape(Mode::infer, {}, Record::no);
-    auto out = pirl(tape, images, patches);
+  auto measure = [&](const methods::Pirl<float>& of) {
+    methods::Pirl<float> copy = of;
+    Tape tape(Mode::train, {}, Record::no);
+    auto out = copy(tape, images, patches);
     return invariance(out.image.value(), out.patches.value());
   };
-  auto r = measure();
+  auto r = measure(pirl);
   CHECK(r.mean > 0.5);
-  CHECK(r.mean == measure().mean);  // no running statistic has moved
+  CHECK(r.mean == measure(pirl).mean);  // no running statistic has moved
 }
 
 TEST_CASE("rows that do not match are refused") {

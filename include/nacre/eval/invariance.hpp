@@ -3,16 +3,18 @@
 //   own_i    = |a_i - b_i|      picture i against its own transformed version
 //   other_i  = |a_i - b_{i+1}|  against the next picture's: how far apart pictures are at all
 //
-// own alone flatters a collapsed encoder; own / other says it: 0 invariant, 1 the picture is lost.
-// Two ways to get a and b. `trunk_rows`, for every method alike: a = the unit row of the picture's features, b = the
-// unit mean of its patches' unit rows. With heads (PIRL): a = f(v_I), b = g(v_I^t), as the paper's figure 4:
-//   Tape tape(Mode::infer, {}, Record::no);  auto out = pirl(tape, batch.image, batch.patches);
-// The paper does not say what it takes of Jigsaw, which has no head that gives a picture a row: trunk_rows is our answer.
+// own alone flatters a collapsed encoder; own / other does not: 0 invariant, 1 the picture is lost. a and b are from
+//   heads (PIRL)         a = f(v_I), b = g(v_I^t), the paper's figure 4, by Pirl's operator() on a copy in Mode::train
+//   trunk_rows           for every method: a = unit features, b = unit mean of the patches' unit features
+//   with_linear_head     the same after one linear map, fitted by ridge regression: PIRL's heads are linear, Jigsaw has
+//                        none that gives a picture a row, so every method is given one. Half fits, half is measured
+// Patches and pictures lie apart in any trunk, so trunk_rows says little; compare methods by with_linear_head.
 // Misra & van der Maaten, 2019, section 4.4. Throws nacre::Error. Tested in tests/eval/invariance.cpp.
 #pragma once
 
 #include <nacre/data/batch.hpp>
-#include <nacre/eval/rows.hpp>
+#include <nacre/eval/metrics.hpp>
+#include <nacre/ops/cast.hpp>
 
 #include <algorithm>
 
@@ -82,17 +84,45 @@ Tensor<T> mean_of_pieces(const Tensor<T>& features, i64 pieces) {
   return unit_rows(mean);
 }
 
-// What the trunk says of batch.image [B, S, S, C] and of batch.patches [B, pieces, P, P, C] (pretext/jigsaw.hpp).
-template <class Encoder>
-auto trunk_rows(const Encoder& encoder, const Batch& batch) {
+// What the trunk says of batch.image [B, S, S, C] and of batch.patches [B, pieces, P, P, C] (pretext/jigsaw.hpp), each
+// with its own batch statistics, as in training: one running statistic describes neither pictures nor patches. The
+// encoder does not change.
+template <class T = float, class Encoder>
+RowPairs<T> trunk_rows(const Encoder& encoder, const Batch& batch) {
   const Shape& s = batch.patches.shape();
   check(s.rank() == 5 && batch.image.rank() == 4 && batch.image.dim(0) == s[0], "trunk_rows", [&] {
     return "image is " + batch.image.shape().str() + ", patches are " + s.str() +
            "; need [B, S, S, C] and [B, pieces, P, P, C]";
   });
-  auto whole = encoder.embed(batch.image);
-  auto pieces = encoder.embed(batch.patches.reshape({s[0] * s[1], s[2], s[3], s[4]}));
-  return RowPairs<typename decltype(whole)::value_type>{unit_rows(whole), mean_of_pieces(pieces, s[1])};
+  Encoder copy = encoder;
+  auto features = [&](const Tensor<float>& x) {
+    Tape tape(Mode::train, {}, Record::no);
+    return copy(cast<T>(constant(tape, x))).value();
+  };
+  Tensor<T> whole = features(batch.image), pieces = features(batch.patches.reshape({s[0] * s[1], s[2], s[3], s[4]}));
+  return {unit_rows(whole), mean_of_pieces(pieces, s[1])};
+}
+
+namespace detail {
+
+// Both centred by the means of the first half.
+NACRE_INLINE RowPairs<double> with_linear_head(const Tensor<double>& a, const Tensor<double>& b, double ridge);
+
+}  // namespace detail
+
+// rows [N, d], N >= 4 -> unit rows [N / 2, d], in double. ridge is relative to the mean variance of a column of b.
+template <class T>
+RowPairs<double> with_linear_head(const RowPairs<T>& rows, double ridge = 0.03) {
+  check(rows.a.rank() == 2 && rows.a.shape() == rows.b.shape() && rows.a.dim(0) >= 4 && ridge > 0, "with_linear_head",
+        [&] {
+          return "rows are " + rows.a.shape().str() + " and " + rows.b.shape().str() + ", ridge " +
+                 std::to_string(ridge) + "; need equal shapes [N, d] with N at least 4, and a positive ridge";
+        });
+  return detail::with_linear_head(detail::as_double(rows.a), detail::as_double(rows.b), ridge);
 }
 
 }  // namespace nacre::eval
+
+#if NACRE_DEFINITIONS
+#include <nacre/eval/invariance_impl.hpp>
+#endif
