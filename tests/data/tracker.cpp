@@ -82,15 +82,27 @@ TEST_CASE("every sprite is a track with its own boxes, at any thread count") {
 }
 
 TEST_CASE("a short absence is bridged, a long one ends the track") {
+  const TrackerOptions options{.gap = 2};
   std::vector<Sprite> one{{0, 50, 20, 5, 0, 1.5, 20, 14, {250, 30, 30}}};
-  std::vector<Track> bridged = track_objects(film(one, 50, {20, 21}));
+  std::vector<Track> bridged = track_objects(film(one, 50, {20, 21}), options);
   REQUIRE(bridged.size() == 1);
   CHECK(bridged[0].size() == 50);
   for (i64 f : {20, 21}) CHECK(overlap(bridged[0].boxes[static_cast<std::size_t>(f)], one[0].at(f)) > 0.85);
-  std::vector<Track> two = track_objects(film(one, 50, {20, 21, 22}));
+  std::vector<Track> two = track_objects(film(one, 50, {20, 21, 22}), options);
   REQUIRE(two.size() == 2);
   CHECK(two[0].size() == 20);
   CHECK(two[1].first == 23);
+}
+
+TEST_CASE("a track is sought where it moves to, not where it was") {
+  auto box = [](i64 x) { return std::vector<Box>{{0, x, 10, 10}}; };
+  std::vector<std::vector<Box>> frames{box(0), box(3), box(6), box(9), {}, {}, box(18), {}, {}};
+  std::vector<Track> moving = link_boxes(frames, 0, {.overlap = 0.5, .gap = 2, .min_length = 1});
+  REQUIRE(moving.size() == 1);
+  REQUIRE(moving[0].size() == 7);
+  for (i64 k = 0; k < 7; ++k) CHECK(moving[0].boxes[static_cast<std::size_t>(k)].x == 3 * k);
+  frames[6] = box(9);  // it did not go on: where it was is too far from where it is sought
+  CHECK(link_boxes(frames, 0, {.overlap = 0.5, .gap = 2, .min_length = 1}).size() == 2);
 }
 
 TEST_CASE("the background is what most frames show; an object that stays becomes background") {
@@ -126,12 +138,13 @@ TEST_CASE("masks, closing and connected parts") {
 }
 
 TEST_CASE("the largest overlap is linked first, and no box twice") {
+  const TrackerOptions options{.overlap = 0.3, .min_length = 1};
   Box a{0, 0, 10, 10}, b{0, 4, 10, 10}, c{0, 1, 10, 10}, d{0, 5, 10, 10};
-  std::vector<Track> t = link_boxes({{a, b}, {d, c}}, 0, {.min_length = 1});
+  std::vector<Track> t = link_boxes({{a, b}, {d, c}}, 0, options);
   REQUIRE(t.size() == 2);
   CHECK(same(t[0].boxes[1], c));
   CHECK(same(t[1].boxes[1], d));
-  t = link_boxes({{a, b}, {c}}, 0, {.min_length = 1});
+  t = link_boxes({{a, b}, {c}}, 0, options);
   REQUIRE(t.size() == 2);
   CHECK(t[0].size() == 2);
   CHECK(t[1].size() == 1);

@@ -5,12 +5,12 @@
 //                           pixels and shrunk again, which joins the pieces of one object
 //   boxes                   of the connected parts (eight neighbours) of at least min_area pixels, no side below
 //                           min_side: a rope that swings is no object
-//   tracks                  from frame to frame the pair of track and box with the largest overlap first, down to
-//                           `overlap` (intersection over union); a track not seen for `gap` frames ends, in between
-//                           its box moves evenly; tracks shorter than min_length are dropped
+//   tracks                  each goes on as it moved in its last five frames; the pair of it and a box with the largest
+//                           overlap comes first, down to `overlap` (intersection over union); a track not seen for
+//                           `gap` frames ends, in between its box moves evenly; short tracks are dropped
 //
-// Objects that touch are one while they do; who is hidden longer than `gap` returns as another. That is enough to
-// learn from, as in Wang & Gupta, 2015, who took a real tracker. Tested in tests/data/tracker.cpp.
+// Objects that touch are one box, which mostly ends their tracks; who is hidden longer than `gap` returns as another.
+// That is enough to learn from. Wang & Gupta, 2015, took a real tracker. Tested in tests/data/tracker.cpp.
 #pragma once
 
 #include <nacre/data/tracks.hpp>
@@ -23,8 +23,8 @@ struct TrackerOptions {
   i64 close = 1;          // pixels
   i64 min_area = 60;      // pixels
   i64 min_side = 6;       // pixels
-  double overlap = 0.3;
-  i64 gap = 2;            // frames
+  double overlap = 0.5;
+  i64 gap = 5;            // frames
   i64 min_length = 12;    // frames
 };
 

@@ -38,6 +38,18 @@ inline Box between(const Box& a, const Box& b, i64 k, i64 n) {
   return {mix(a.y, b.y), mix(a.x, b.x), mix(a.height, b.height), mix(a.width, b.width)};
 }
 
+// Where the track's box will be `steps` frames after its last, if it goes on as in its last five frames.
+inline Box ahead(const Track& track, i64 steps) {
+  i64 back = std::min<i64>(5, track.size() - 1);
+  Box box = track.boxes.back();
+  if (back == 0) return box;
+  const Box& before = track.boxes[track.boxes.size() - 1 - static_cast<std::size_t>(back)];
+  auto moved = [&](i64 from, i64 to) { return (to - from) * steps / (2 * back); };  // of the middle, doubled
+  box.y += moved(2 * before.y + before.height, 2 * box.y + box.height);
+  box.x += moved(2 * before.x + before.width, 2 * box.x + box.width);
+  return box;
+}
+
 }  // namespace detail
 
 NACRE_INLINE Tensor<u8> median_background(const Clips& clips, i64 clip, i64 samples) {
@@ -132,9 +144,11 @@ NACRE_INLINE std::vector<Track> link_boxes(const std::vector<std::vector<Box>>& 
     const std::vector<Box>& boxes = frames[static_cast<std::size_t>(f)];
     std::erase_if(open, [&](std::size_t t) { return f - (all[t].first + all[t].size()) > o.gap; });
     std::vector<std::tuple<double, std::size_t, std::size_t>> pairs;  // - overlap, track, box
-    for (std::size_t t : open)
+    for (std::size_t t : open) {
+      Box expected = detail::ahead(all[t], f - (all[t].first + all[t].size()) + 1);
       for (std::size_t b = 0; b < boxes.size(); ++b)
-        if (double v = overlap(all[t].boxes.back(), boxes[b]); v >= o.overlap) pairs.emplace_back(-v, t, b);
+        if (double v = overlap(expected, boxes[b]); v >= o.overlap) pairs.emplace_back(-v, t, b);
+    }
     std::sort(pairs.begin(), pairs.end());
     std::vector<bool> taken(boxes.size());
     for (auto [v, t, b] : pairs) {
