@@ -63,7 +63,8 @@ TEST_CASE("on a logarithmic axis equal factors are equal steps; what is not abov
     std::string s = svg::render(c);
     std::size_t from = s.find("points=\"") + 8, end = s.find('"', from);
     std::vector<double> y;
-    for (std::size_t at = from; at < end; at = s.find(' ', at + 1)) y.push_back(std::stod(s.substr(s.find(',', at) + 1)));
+    for (std::size_t at = from; at < end; at = s.find(' ', at + 1))
+      y.push_back(std::stod(s.substr(s.find(',', at) + 1)));
     return y;
   };
   svg::LineChart c = chart({falling});
@@ -76,6 +77,9 @@ TEST_CASE("on a logarithmic axis equal factors are equal steps; what is not abov
   c.lines[0].y = {1e-4, 0, -1, 1e-6};
   CHECK(points(c).size() == 2);
   CHECK(has(svg::render(c), "10⁻⁵"));
+  c.lines[0].y = {1e-9, 1, 1, 10};  // about five powers of ten are named
+  CHECK(count(svg::render(c), "class=\"grid\"") >= 4);
+  CHECK(count(svg::render(c), "class=\"grid\"") <= 7);
   c.lines[0].y = {0, 0, 0, 0};
   CHECK(has(svg::render(c), "nothing recorded"));
   c.lines[0].y = {2, 3, 4, 5};  // within one power of ten

@@ -90,6 +90,14 @@ inline std::vector<double> ticks(double low, double high, int count) {
   for (double i = std::ceil(low / step - 1e-9); i * step <= high + 1e-9 * step; ++i) t.push_back(i * step);
   return t;
 }
+// Of exponents: whole ones where there are several.
+inline std::vector<double> power_ticks(double low, double high) {
+  if (high - low < 1) return ticks(low, high, 4);
+  std::vector<double> t;
+  double step = std::ceil((high - low) / 6);
+  for (double i = std::ceil(low / step); i * step <= high; ++i) t.push_back(i * step);
+  return t;
+}
 inline std::string tick_text(double v) {
   if (std::fabs(v) >= 10000) return number(v / 1000) + "k";
   return number(v);
@@ -167,7 +175,7 @@ NACRE_INLINE std::string render(const LineChart& chart) {
   auto py = [&](double v) { return height - bottom - (v - ry.low) / (ry.high - ry.low) * (height - top - bottom); };
 
   std::string s = open(width, height, chart.name);
-  for (double t : ticks(ry.low, ry.high, 4))
+  for (double t : chart.log_y ? power_ticks(ry.low, ry.high) : ticks(ry.low, ry.high, 4))
     s += line(left, py(t), width - right, py(t), "grid") +
          words(left - 6, py(t) + 3.5, "end", chart.log_y ? power_text(t) : tick_text(t));
   for (double t : ticks(rx.low, rx.high, 4)) s += words(px(t), height - bottom + 15, "middle", tick_text(t));
