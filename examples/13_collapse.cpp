@@ -53,7 +53,7 @@ int main(int argc, char** argv) {
       {{"Standard deviation", "step", {}, {{1 / std::sqrt(dim), "healthy: 1/√d"}}}, "At 0 all embeddings are equal."},
       {{"Uniformity", "step", {}, {{0, "collapsed"}}}, "Repulsion spreads embeddings; attraction gathers them."},
       {{"Effective rank", "step", {}, {}}, "Directions in use: towards 1, only the mean that all share is left."},
-      {{"Spectrum", "direction", {}, {}, false, true}, "Variance by direction at the end: collapse takes it from all."}};
+      {{"Spectrum", "direction", {}, {}, false, true}, "Variance by direction at the end: collapse ends all of it."}};
   std::vector<double> axis(static_cast<std::size_t>(std::max(steps + 1, dim)));
   std::iota(axis.begin(), axis.end(), 0);
 
