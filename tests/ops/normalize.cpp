@@ -58,10 +58,31 @@ TEST_CASE("layer_norm is group_norm of one group and one pixel; group_norm norma
     }
 }
 
+TEST_CASE("group_norm_relu has the bits of the ops it stands for, and their gradients, with and without a residual") {
+  auto w = uniform({6}, 0.5, 2, 2), b = randn({6}, 3), x = randn({2, 2, 3, 6}), r = randn({2, 2, 3, 6}, 4);
+  auto fast = [](const auto& v) {
+    return group_norm_relu(v[0], v[1], v[2], 2, v.size() > 3 ? v[3] : decltype(v[0] + v[0])());
+  };
+  auto slow = [](const auto& v) {
+    return group_norm_relu_reference(v[0], v[1], v[2], 2, v.size() > 3 ? v[3] : decltype(v[0] + v[0])());
+  };
+  auto own_residual = [](const auto& v) { return group_norm_relu(v[0], v[1], v[2], 2, v[0]); };  // as an identity block
+  for (auto inputs : {std::vector{x, w, b}, std::vector{x, w, b, r}}) {
+    check_op(op_case("group_norm_relu", fast, inputs));
+    auto got = value_and_gradients(Op<float>(fast), inputs), want = value_and_gradients(Op<float>(slow), inputs);
+    for (std::size_t i = 0; i < got.size(); ++i) CHECK(same_bits(got[i], want[i]));
+  }
+  check_op(op_case("group_norm_relu of x and x", own_residual, {x, w, b}));
+  check_message([&] { group_norm_relu(Var<double>(x), Var<double>(w), Var<double>(b), 2, Var<double>(w)); },
+                {"group_norm_relu", "residual [6]", "a residual like x"});
+}
+
 TEST_CASE("the thread count changes no bit") {
   auto w = uniform({32}, 0.5, 2, 2), b = randn({32}, 3);
   check_threads(op_case("group_norm", [](const auto& v) { return group_norm(v[0], v[1], v[2], 4); },
                         {randn({5, 20, 20, 32}), w, b}));
+  check_threads(op_case("group_norm_relu", [](const auto& v) { return group_norm_relu(v[0], v[1], v[2], 4, v[3]); },
+                        {randn({5, 20, 20, 32}), w, b, randn({5, 20, 20, 32}, 8)}));
   check_threads(
       op_case("layer_norm", [](const auto& v) { return layer_norm(v[0], v[1], v[2]); }, {randn({3000, 32}), w, b}));
   check_threads(op_case("l2_normalize", [](const auto& v) { return l2_normalize(v[0]); }, {randn({3000, 32})}));

@@ -71,8 +71,7 @@ struct ImageNorm : BatchNorm<T> {  // with groups the running statistics are emp
   // relu(norm(x) + residual), or relu(norm(x)).
   Var<T> relu(const Var<T>& x, const Var<T>& residual = {}) const {
     if (groups == 0) return BatchNorm<T>::relu(x, residual);
-    Var<T> y = (*this)(x);
-    return nacre::relu(residual.node() ? y + residual : y);
+    return group_norm_relu(x, this->weight(x), this->bias(x), groups, residual, this->options.eps);
   }
 
   static void visit(auto& self, auto&& f) {

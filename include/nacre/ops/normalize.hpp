@@ -5,13 +5,14 @@
 //   layer_norm(x, weight, bias)  y = weight (x - mean) r + bias, mean and r = 1 / sqrt(var + eps) over the last
 //                                extent; weight, bias [cols]                                      keeps x, mean, r
 //   group_norm(x, weight, bias, groups)   x [N, .., C]: the same over each sample's pixels and C / groups channels
+//   group_norm_relu(.., residual)         relu(group_norm(x) + residual) in one pass    keeps y too; as its reference
 //
 // For both, over the m elements that share a mean and with h = weight gy:
 //   gx = r (h - sum h / m - (x - mean) r^2 sum h (x - mean) / m),  gweight = sum gy (x - mean) r,  gbias = sum gy
 // Ba et al., 2016; Wu & He, 2018. Throws nacre::Error. Tested in tests/ops/normalize.cpp.
 #pragma once
 
-#include <nacre/ops/batchnorm.hpp>
+#include <nacre/ops/batchnorm_relu.hpp>
 
 namespace nacre {
 
@@ -105,28 +106,31 @@ Var<T, D> layer_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
   }, x, weight, bias);
 }
 
+namespace detail {
+
 // Each sample's channel sums come from the kernels of batch norm and are put together per group.
 template <class T, class D>
-Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
-                     double eps = 1e-5) {
-  using backend::Dense, backend::PerCol;
+Var<T, D> group_norm(const char* op, const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
+                     double eps, bool relu, const Var<T, D>& residual) {
+  using backend::Dense, backend::PerCol, backend::map;
   const Shape& s = x.shape();
   i64 cols = s.cols();
+  bool adds = residual.node() != nullptr;
   check(s.rank() >= 2 && groups >= 1 && cols >= 1 && cols % groups == 0 && weight.value().size() == cols &&
-            bias.value().size() == cols,
-        "group_norm", [&] {
+            bias.value().size() == cols && (!adds || residual.shape() == s),
+        op, [&] {
           return "x is " + s.str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() + ", groups " +
-                 std::to_string(groups) +
-                 "; need x [N, .., C], C a multiple of groups, and one weight and bias for each channel";
+                 std::to_string(groups) + (adds ? ", residual " + residual.shape().str() : "") +
+                 "; need x [N, .., C], C a multiple of groups, one weight and bias for each channel, a residual like x";
         });
   i64 n = s[0], area = s.rows() / std::max<i64>(n, 1), width = cols / groups;
-  check(n == 0 || area >= 1, "group_norm", [&] { return "x is " + s.str() + "; need at least one pixel"; });
+  check(n == 0 || area >= 1, op, [&] { return "x is " + s.str() + "; need at least one pixel"; });
   T count = static_cast<T>(area * width);
   Tensor<T, D> y(s), mean({n, cols}), rstd({n, cols});  // of the channel's group
   const Tensor<T, D>&v = x.value(), &gamma = weight.value(), &beta = bias.value();
   parallel_for(n, 1, [&](i64 begin, i64) {
     Tensor<T, D> scale({cols}), shift({cols});
-    T *m = mean.data() + begin * cols, *r = rstd.data() + begin * cols;
+    T *m = mean.data() + begin * cols, *r = rstd.data() + begin * cols, *out = y.data() + begin * area * cols;
     const T* p = v.data() + begin * area * cols;
     backend::moments_cols(D{}, p, area, cols, m, r);
     for (i64 c0 = 0; c0 < cols; c0 += width) {
@@ -142,19 +146,33 @@ Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
         shift[c] = beta[c] - group_mean * scale[c];
       }
     }
-    backend::map(D{}, detail::Affine{}, y.data() + begin * area * cols, area, cols, Into::assign, Dense<T>{p, cols},
-                 PerCol<T>{scale.data()}, PerCol<T>{shift.data()});
+    Dense<T> in{p, cols};
+    PerCol<T> a{scale.data()}, b{shift.data()};
+    if (adds) {
+      Dense<T> more{residual.value().data() + begin * area * cols, cols};
+      map(D{}, AffineAddRelu{}, out, area, cols, Into::assign, in, more, a, b);
+    } else if (relu) map(D{}, AffineRelu{}, out, area, cols, Into::assign, in, a, b);
+    else map(D{}, Affine{}, out, area, cols, Into::assign, in, a, b);
   });
-  return make_op("group_norm", y, [=, nx = x.node(), nw = weight.node(), nb = bias.node(), vx = x.value(),
-                                   vw = weight.value()](const Tensor<T, D>& gy) {
-    Tensor<T, D> s1({n, cols}), s2({n, cols});  // sums of gy and gy (x - mean) over a sample's pixels
-    auto gx = gradient_of(nx);
+  auto backward = [=, nx = x.node(), nw = weight.node(), nb = bias.node(), nr = residual.node(), vx = x.value(),
+                   vw = weight.value(), vy = relu ? y : Tensor<T, D>()](Tensor<T, D> g) {
+    if (relu && !g.unique()) g = g.clone();  // gated where it lies
+    Tensor<T, D> s1({n, cols}), s2({n, cols});  // sums of g and g (x - mean) over a sample's pixels
+    auto gr = adds ? gradient_over(g, nr) : Gradient<T, D>();
+    auto gx = gradient_over(g, nx);
     parallel_for(n, 1, [&](i64 begin, i64) {
       Tensor<T, D> scale({cols}), slope({cols}), offset({cols}), a = s1.rows(begin, begin + 1),
                                                                  b = s2.rows(begin, begin + 1);
       const T *m = mean.data() + begin * cols, *r = rstd.data() + begin * cols;
-      const T *p = vx.data() + begin * area * cols, *dy = gy.data() + begin * area * cols;
-      backend::dot_cols(D{}, dy, p, m, area, cols, a.data(), b.data());
+      const i64 at = begin * area * cols;
+      const T* p = vx.data() + at;
+      T* dy = g.data() + at;
+      if (relu) {
+        backend::ReluGated<T, Dense<T>> gate{dy, cols, {vy.data() + at, cols}};
+        backend::dot_cols(D{}, gate, p, m, area, cols, a.data(), b.data());
+      } else backend::dot_cols(D{}, dy, p, m, area, cols, a.data(), b.data());
+      if (gr && gr.data() != g.data())
+        map(D{}, backend::Identity{}, gr.data() + at, area, cols, gr.into, Dense<T>{dy, cols});
       if (!gx) return;
       for (i64 c0 = 0; c0 < cols; c0 += width) {
         T h1 = 0, h2 = 0;
@@ -168,16 +186,35 @@ Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D
           offset[c] = -r[c] * h1 / count - slope[c] * m[c];
         }
       }
-      backend::map(D{}, detail::BatchNormGrad{}, gx.data() + begin * area * cols, area, cols, gx.into,
-                   Dense<T>{dy, cols}, Dense<T>{p, cols}, PerCol<T>{scale.data()}, PerCol<T>{slope.data()},
-                   PerCol<T>{offset.data()});
+      map(D{}, BatchNormGrad{}, gx.data() + at, area, cols, gx.into, Dense<T>{dy, cols}, Dense<T>{p, cols},
+          PerCol<T>{scale.data()}, PerCol<T>{slope.data()}, PerCol<T>{offset.data()});
     });
-    if (auto g = gradient_of(nw))
-      backend::reduce_cols(D{}, math::Sum{}, math::Mul{}, g.data(), n, cols, g.into, detail::dense(s2),
-                           detail::dense(rstd));
-    if (auto g = gradient_of(nb))
-      backend::reduce_cols(D{}, math::Sum{}, backend::Identity{}, g.data(), n, cols, g.into, detail::dense(s1));
-  }, x, weight, bias);
+    if (auto d = gradient_of(nw))
+      backend::reduce_cols(D{}, math::Sum{}, math::Mul{}, d.data(), n, cols, d.into, dense(s2), dense(rstd));
+    if (auto d = gradient_of(nb))
+      backend::reduce_cols(D{}, math::Sum{}, backend::Identity{}, d.data(), n, cols, d.into, dense(s1));
+  };
+  return adds ? make_op(op, y, backward, x, weight, bias, residual) : make_op(op, y, backward, x, weight, bias);
+}
+
+}  // namespace detail
+
+template <class T, class D>
+Var<T, D> group_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
+                     double eps = 1e-5) {
+  return detail::group_norm("group_norm", x, weight, bias, groups, eps, false, {});
+}
+// residual [N, .., C] may be an empty Var.
+template <class T, class D>
+Var<T, D> group_norm_relu(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
+                          const Var<T, D>& residual = {}, double eps = 1e-5) {
+  return detail::group_norm("group_norm_relu", x, weight, bias, groups, eps, true, residual);
+}
+template <class T, class D>
+Var<T, D> group_norm_relu_reference(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias, i64 groups,
+                                    const Var<T, D>& residual = {}, double eps = 1e-5) {
+  Var<T, D> y = group_norm(x, weight, bias, groups, eps);
+  return relu(residual.node() ? y + residual : y);
 }
 
 }  // namespace nacre
