@@ -3,6 +3,7 @@
 
 #include <nacre/eval/metrics.hpp>
 #include <nacre/methods/pirl.hpp>
+#include <nacre/methods/settle.hpp>
 #include <nacre/models/weights.hpp>
 #include <nacre/io/file.hpp>
 #include <nacre/io/sha256.hpp>

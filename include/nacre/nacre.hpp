@@ -51,6 +51,7 @@
 #include <nacre/methods/momentum.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/methods/rotnet.hpp>
+#include <nacre/methods/settle.hpp>
 #include <nacre/methods/simclr.hpp>
 #include <nacre/methods/supcon.hpp>
 #include <nacre/methods/supervised.hpp>

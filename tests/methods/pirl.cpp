@@ -165,20 +165,6 @@ TEST_CASE("encode_bank fills the bank with the untrained encoder's rows and chan
   }
 }
 
-TEST_CASE("settled statistics are those of the pictures, and no weight moves") {
-  Pirl<double> pirl(small(), rows_of_bank, Key{3});
-  Tensor<double> images = test::randn({rows_of_bank, 8, 8, 1}, 5);
-  std::vector<double> weights = numbers(pirl, true, false);
-  auto all = [&](i64 begin, i64 end) { return images.rows(begin, end); };
-  methods::settle_statistics(pirl.encoder, rows_of_bank, all);
-  CHECK(numbers(pirl, true, false) == weights);
-  // settled already: as many batches again of the same pictures change nothing beyond 0.9^64
-  std::vector<double> once = numbers(pirl.encoder, false, true);
-  methods::settle_statistics(pirl.encoder, rows_of_bank, all);
-  std::vector<double> twice = numbers(pirl.encoder, false, true);
-  for (std::size_t i = 0; i < once.size(); ++i) CHECK(std::abs(once[i] - twice[i]) < 0.01 * (std::abs(twice[i]) + 1));
-}
-
 TEST_CASE("a step draws negatives from the tape's key, keeps its rows, and after_step moves the bank by them") {
   for (bool shared : {false, true})
     for (bool exclude : {false, true}) {

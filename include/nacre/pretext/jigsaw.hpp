@@ -28,7 +28,7 @@ struct JigsawViews {
   data::Augment augment = data::simclr();                // of the image view
   data::Crop crop{.area_min = 0.6f};                     // of the jigsaw square
   data::Photometric patch_color = data::simclr().color;  // of each patch
-  float patch_flip = 0;        // probability of mirroring each patch (VISSL: .5, with crop.flip 0)
+  float patch_flip = 0;          // probability of mirroring each patch (VISSL: .5, with crop.flip 0)
   i64 channel_shift = 0;         // pixels at most: each colour of a patch is cut that far aside, within the cell (2)
   bool patch_normalize = false;  // each colour of each patch to mean 0, deviation 1: no brightness tells its place
   bool turn = false;             // rotate the square first, by one of four turns
@@ -51,10 +51,9 @@ struct JigsawViews {
 // The options with square and patch filled in. Throws nacre::Error where the geometry is impossible.
 NACRE_INLINE JigsawViews jigsaw_views(JigsawViews options = {});
 
-// PIRL's second branch: nine shuffled patches, the picture turned as a whole, or nine patches of the turned picture.
+// PIRL's second branch: nine shuffled patches; or one piece, the picture augmented anew and turned, [B, 1, S, S, C]; or
+// nine patches of the turned picture. And its views.
 enum class Pretext { jigsaw, rotation, jigsaw_rotation };
-
-// The views of PIRL. A rotation is one piece, patches [B, 1, S, S, C]: augmented like the image, then turned.
 inline JigsawViews pirl_views(Pretext pretext, JigsawViews options = {}) {
   options.turn = pretext != Pretext::jigsaw;
   if (pretext == Pretext::rotation) {

@@ -12,6 +12,7 @@
 #include <nacre/data/augment.hpp>
 #include <nacre/data/batch.hpp>
 
+#include <algorithm>
 #include <utility>
 
 namespace nacre::pretext {
