@@ -46,6 +46,8 @@ TEST_CASE("a window is the frames it names, normalised, and silence outside of t
   CHECK(data::middle(r, 1, 6).start == -1);
   CHECK(data::last(r, 0, 3).start == 2);
   CHECK(data::last(r, 1, 6).start == 0);
+  CHECK(same_bits(data::sound_batch(r, 0, 2, data::last, 3), data::sound_batch(r, {{0, 2}, {1, 0}}, 3)));
+  check_message([&] { data::sound_batch(r, 1, 3, data::last, 3); }, {"sound_batch", "[1, 3) of 2"});
   CHECK(r.starts(0, 3).begin == 0);
   CHECK(r.starts(0, 3).end == 3);   // 0, 1, 2
   CHECK(r.starts(1, 5).begin == -2);

@@ -67,6 +67,8 @@ TEST_CASE("a sound belongs to the longest name that fits; pictures without one a
   auto only = data::talking_pictures(folder.dir.path, read_dot, data::read_wav, {.side = 4, .tags = {"desc_fr"}});
   REQUIRE(only.names.size() == 1);
   CHECK(only.names[0] == folder.dir / "a_b");
+  auto two = data::talking_pictures(folder.dir.path, read_dot, data::read_wav, {.side = 4, .most = 2});
+  CHECK(two.names == std::vector<std::string>{folder.dir / "a", folder.dir / "a_b"});
 }
 
 TEST_CASE("a held-out tag is on one side only, and both sides agree on the pictures") {

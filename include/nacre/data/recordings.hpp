@@ -68,6 +68,10 @@ inline Window around(const Recordings& recordings, i64 i, i64 count) {
 // [n, count, mels, 1]: what the sound encoder takes.
 NACRE_INLINE Tensor<float> sound_batch(const Recordings& recordings, const std::vector<Window>& windows, i64 count);
 
+// Of the first recording of each of the pictures [begin, end), the window that `choose` says: middle or last.
+NACRE_INLINE Tensor<float> sound_batch(const Recordings& recordings, i64 begin, i64 end,
+                                       Window (*choose)(const Recordings&, i64, i64), i64 count);
+
 }  // namespace nacre::data
 
 #if NACRE_DEFINITIONS

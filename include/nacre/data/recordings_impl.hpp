@@ -81,4 +81,14 @@ NACRE_INLINE Tensor<float> sound_batch(const Recordings& r, const std::vector<Wi
   return out;
 }
 
+NACRE_INLINE Tensor<float> sound_batch(const Recordings& r, i64 begin, i64 end,
+                                       Window (*choose)(const Recordings&, i64, i64), i64 count) {
+  check(0 <= begin && begin <= end && end <= static_cast<i64>(r.of.size()), "sound_batch", [&] {
+    return "pictures [" + std::to_string(begin) + ", " + std::to_string(end) + ") of " + std::to_string(r.of.size());
+  });
+  std::vector<Window> windows;
+  for (i64 i = begin; i < end; ++i) windows.push_back(choose(r, r.of_picture(i).begin, count));
+  return sound_batch(r, windows, count);
+}
+
 }  // namespace nacre::data

@@ -33,6 +33,7 @@ struct TalkingOptions {
   LogMel mel{};
   double seconds = 10;                   // of a longer sound, the beginning
   std::vector<std::string> tags{};       // the recordings to read; empty: all
+  i64 most = 0;                          // pictures, evenly spread over the folder's; 0: all
 };
 
 // Pictures without a readable sound are left out. DataError when nothing is left.

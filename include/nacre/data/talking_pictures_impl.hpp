@@ -99,11 +99,17 @@ NACRE_INLINE TalkingPictures talking_pictures(const std::string& folder, Decode 
       break;
     }
 
+  std::vector<std::size_t> heard;  // the pictures that have a sound
+  for (std::size_t i = 0; i < sounds.size(); ++i)
+    if (!sounds[i].empty()) heard.push_back(i);
+  if (auto most = static_cast<std::size_t>(o.most); o.most > 0 && most < heard.size()) {
+    for (std::size_t i = 0; i < most; ++i) heard[i] = heard[i * heard.size() / most];
+    heard.resize(most);
+  }
   TalkingPictures all;
   std::vector<std::string> paths;
   std::vector<Belongs> recordings;
-  for (std::size_t i = 0; i < sounds.size(); ++i) {
-    if (sounds[i].empty()) continue;
+  for (std::size_t i : heard) {
     auto begin = static_cast<i64>(recordings.size());
     recordings.insert(recordings.end(), sounds[i].begin(), sounds[i].end());
     all.sounds.of.push_back({begin, static_cast<i64>(recordings.size())});
