@@ -13,7 +13,8 @@ namespace {
 TracksOptions small() {
   return {.encoder = {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1, .norm = nn::Norm::group},
           .dim = 6,
-          .negatives = 2};
+          .negatives = 2,
+          .random_share = 0.5};
 }
 
 // Four samples of two views; the first two are of one track.

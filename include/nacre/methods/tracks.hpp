@@ -4,7 +4,8 @@
 //   loss = losses::triplet(z z^T, same track, margin): mean of max(0, D(x, x+) - D(x, x-) + margin), D = 1 - cos
 //
 // For the first `random_share` of the run each row is pushed from K negatives drawn at random, then from its K
-// hardest: the hardest of an untrained network would pull all to one point.
+// hardest: the hardest of an untrained network pull all to one point, and so do they in a short run while the learning
+// rate is high (the loss then stays at the margin), so the share is larger than the paper's.
 // Two tracks may show the same object, before and after it was hidden: as negatives they are wrong. The paper learns
 // from 8 million patches of 100,000 videos; one film of people walking teaches to tell these people apart.
 // Views: pretext/tracks.hpp. Wang & Gupta, "Unsupervised learning of visual representations using videos", 2015 (margin
@@ -26,7 +27,7 @@ struct TracksOptions {
   i64 dim = 64;                                            // of the embedding
   double margin = 0.5;
   i64 negatives = 4;                                       // K, for each row
-  double random_share = 0.5;                               // of the run
+  double random_share = 0.75;                              // of the run
 };
 
 template <class T, class Encoder = models::ResNet<T>>
