@@ -11,6 +11,8 @@
 #include <nacre/methods/moco_v3.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/methods/simclr.hpp>
+#include <nacre/methods/supcon.hpp>
+#include <nacre/methods/tracks.hpp>
 #include <nacre/methods/video.hpp>
 #include <nacre/pretext/patches.hpp>
 #include <nacre/pretext/two_views.hpp>
@@ -36,7 +38,7 @@ void nearly_constant(Layer& last) {
   for (double& b : last.bias.value().span()) b = 1;
 }
 
-// Two views of n pictures of one colour each, a little noise on them; n is the batch. Patches likewise.
+// Two views of n pictures of one colour each, a little noise on them; patches likewise. Each is a clip and a class.
 Batch colored(i64 n, u64 seed) {
   Batch batch;
   Tensor<float> colors = test::randn<float>({n, 3}, 7 * seed + 1);
@@ -47,8 +49,11 @@ Batch colored(i64 n, u64 seed) {
   };
   batch.image = fill({2 * n, 4, 4, 3}, 48, 7 * seed + 2);
   batch.patches = fill({n, 9, 2, 2, 3}, 108, 7 * seed + 3);
-  batch.index = Tensor<i64>({n});
+  batch.index = batch.label = Tensor<i64>({n});
+  batch.clip = Tensor<i64>({2 * n});
+  batch.frame = Tensor<i64>::zeros({2 * n});
   for (i64 i = 0; i < n; ++i) batch.index[i] = i;
+  for (i64 i = 0; i < 2 * n; ++i) batch.clip[i] = static_cast<i64>(seed) * n + i % n;
   return batch;
 }
 
@@ -129,15 +134,40 @@ TEST_CASE("repulsion: each method leaves the neighbourhood of the constant solut
   leaves("SimCLR", spread_by(simclr, fresh));
 
   methods::MocoOptions mo{.encoder = {}, .dim = 8, .queue = 64, .groups = 1};
-  methods::Moco<double, Small> moco(mo, Small(), Key{1});
-  nearly_constant(moco.head.out);
-  moco.key_head = methods::momentum_copy(moco.head);
-  for (u64 i = 0; i < 4; ++i) {  // the queue as well
-    Tape tape;
-    moco.loss(tape, colored(16, 1000 + i));
-    moco.queue.push(moco.newest().b);
-  }
-  leaves("MoCo", spread_by(moco, fresh));
+  auto queued = [&](auto method, const char* name) {
+    nearly_constant(method.head.out);
+    method.key_head = methods::momentum_copy(method.head);
+    for (u64 i = 0; i < 4; ++i) {  // keys alike in the queue as well
+      Batch batch = colored(16, 1000 + i);
+      Tape tape;
+      method.loss(tape, batch);
+      method.after_step(batch);
+    }
+    leaves(name, spread_by(method, fresh));
+  };
+  queued(methods::Moco<double, Small>(mo, Small(), Key{1}), "MoCo");
+  methods::VinceOptions vo;
+  vo.dim = 8;
+  vo.queue = 64;
+  queued(methods::Vince<double, Small>(vo, Small(), Key{1}), "VINCE");
+
+  methods::SupConOptions so;
+  so.dim = 8;
+  methods::SupCon<double, Small> supcon(so, Small(), Key{1});
+  nearly_constant(supcon.head.layers.back().linear);
+  leaves("SupCon", spread_by(supcon, fresh));
+
+  methods::VideoContrastOptions no;
+  no.dim = 8;
+  methods::VideoContrast<double, Small> video(no, Small(), Key{1});
+  nearly_constant(video.head.out);
+  leaves("video", spread_by(video, fresh));
+
+  methods::TracksOptions to;
+  to.dim = 8;
+  methods::Tracks<double, Small> tracks(to, Small(), Key{1});
+  nearly_constant(tracks.head.out);
+  leaves("tracks", spread_by(tracks, fresh));
 
   methods::MocoV3Options v3o{.encoder = {}, .hidden = 16, .dim = 8};
   methods::MocoV3<double, Small> v3(v3o, Small(), Key{1});
@@ -217,9 +247,6 @@ TEST_CASE("stop of the gradient: keys get none even where nothing else keeps the
     CHECK(queries > 0);
   };
   Batch batch = colored(8, 1);
-  batch.clip = Tensor<i64>({16});
-  batch.frame = Tensor<i64>::zeros({16});
-  for (i64 i = 0; i < 16; ++i) batch.clip[i] = i % 8;
   keys_are_targets(methods::Moco<double, Small>({.encoder = {}, .groups = 2}, Small(), Key{1}), batch);
   keys_are_targets(methods::MocoV3<double, Small>({}, Small(), Key{1}), batch);
   keys_are_targets(methods::Vince<double, Small>({}, Small(), Key{1}), batch);
