@@ -202,8 +202,8 @@ const char* about(const std::string& what) {
            "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
   if (what == "invariance")
     return "How far shuffling a picture's patches moves it (unit rows, 0 to 2), after one linear head that every "
-           "encoder is given. The ratio to the distance of two pictures does not flatter an encoder that collapsed. PIRL is "
-           "trained to make it small, Jigsaw to keep the patches' places.";
+           "encoder is given. The ratio to the distance of two pictures does not flatter an encoder that collapsed. "
+           "PIRL is trained to make it small, Jigsaw to keep the patches' places.";
   if (what == "pairs")
     return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
            "an encoder sees forward and backward for one sample; a pass without gradient counts a third.";
