@@ -1,0 +1,81 @@
+// Tracked objects as teachers: two patches of one walker, seconds apart, are nearer than patches of two walkers.
+//
+//   A film by a camera that stands still (vtest.avi of opencv-doc, or sprites, see films.hpp) -> the median as background
+//   -> what differs, linked from frame to frame -> one track a walker -> Wang & Gupta's hinge on cosines.
+//   The first 70 % of the film train; the walkers of the rest were never seen. Each of their patches looks for the
+//   nearest other one, at least 10 frames away if it is of its own track: is it the same walker?
+//
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/10_tracks.cpp -ltbb -lz
+//       -lavformat -lavcodec -lswscale -lavutil -o tracks && ./tracks [EPOCHS]
+#include <nacre/data/loader.hpp>
+#include <nacre/data/tracker.hpp>
+#include <nacre/eval/retrieval.hpp>
+#include <nacre/methods/tracks.hpp>
+#include <nacre/optim/schedule.hpp>
+#include <nacre/optim/sgd.hpp>
+#include <nacre/pretext/tracks.hpp>
+
+#include <cstdio>
+#include <cstdlib>
+
+#include "films.hpp"
+
+namespace nc = nacre;
+using nc::i64;
+
+const i64 size = 32, apart = 10;  // pixels of a patch; frames between the two of a pair
+
+// The tracks of a film, each a clip of patches.
+nc::data::Clips tracked(const nc::data::Clips& film) {
+  auto tracks = nc::data::track_objects(film, {.min_area = 100, .min_length = 2 * apart});
+  nc::data::Clips patches = nc::data::track_clips(film, tracks, size);
+  std::printf("%lld frames: %lld tracks, %lld patches\n", static_cast<long long>(film.frames.size()),
+              static_cast<long long>(patches.size()), static_cast<long long>(patches.frames.size()));
+  return patches;
+}
+
+// Percent of patches whose nearest other patch is of their track. embed: pictures [n, S, S, C] -> [n, ..].
+template <class F>
+void report(const char* who, const nc::data::Clips& tracks, const nc::data::Normalization& norm, const F& embed) {
+  i64 n = tracks.frames.size();
+  nc::Tensor<i64> frame({n});
+  for (i64 i = 0; i < n; ++i) frame[i] = i - tracks[tracks.clip_of(i)].begin;
+  auto rows = embed(nc::data::evaluation_batch(tracks.frames, 0, n, size, norm));
+  auto r = nc::eval::retrieval(rows, tracks.frames.labels, frame, apart);
+  std::printf("%-10s %5.1f %% of %lld patches find their walker (chance %.1f %%)\n", who, r.percent,
+              static_cast<long long>(r.queries), r.chance);
+}
+
+int main(int argc, char** argv) {
+  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 12;
+  nc::Key key{.seed = 1};
+  nc::data::Clips film = lesson::walkers(384);
+  nc::data::Clips train = tracked(nc::data::part(film, 0, 0.7)), test = tracked(nc::data::part(film, 0.7, 1));
+  auto norm = nc::data::mean_std(train.frames);
+
+  // Clothes tell walkers apart, so colours change little.
+  auto views = nc::pretext::track_views(train, {.image = size, .apart = apart, .augment = nc::data::gentle()});
+  nc::Loader loader(train.frames, views, {.batch = 64, .epochs = epochs, .normalization = norm}, key);
+
+  nc::methods::TracksOptions options;
+  options.encoder = {.depth = 18, .width = 8, .stem = nc::models::Stem::cifar, .norm = nc::nn::Norm::group};
+  nc::methods::Tracks<float> method(options, key);
+  auto features = [&](const auto& x) { return method.encoder.embed(x); };
+  report("pixels", test, norm, [](const auto& x) { return x; });
+  report("untrained", test, norm, features);
+
+  nc::optim::Sgd<float> sgd(method, {.momentum = 0.9, .weight_decay = 5e-4});
+  double sum = 0;
+  for (nc::Batch& batch : loader) {
+    nc::Tape tape(nc::Mode::train, key.fold(static_cast<nc::u64>(batch.step)));
+    auto loss = method.loss(tape, batch).loss;  // random negatives at first, later the hardest four (batch.progress)
+    nc::backward(loss);
+    sgd.step(nc::optim::cosine(0.05, batch.step, loader.steps()));
+    sum += loss.item();
+    if ((batch.step + 1) % loader.steps_per_epoch()) continue;
+    std::printf("epoch %lld: loss %.3f\n", static_cast<long long>(batch.epoch + 1),
+                sum / static_cast<double>(loader.steps_per_epoch()));
+    sum = 0;
+  }
+  report("trained", test, norm, features);
+}
