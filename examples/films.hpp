@@ -9,6 +9,10 @@
 #include <nacre/data/clips.hpp>
 #endif
 
+#include <algorithm>
+#include <string>
+#include <vector>
+
 namespace lesson {
 
 namespace nc = nacre;
