@@ -16,6 +16,8 @@
 #include <nacre/data/augment.hpp>
 #include <nacre/data/batch.hpp>
 
+#include <algorithm>
+
 namespace nacre::pretext {
 
 struct PatchViews {

@@ -13,6 +13,7 @@
 #include <nacre/data/batch.hpp>
 
 #include <algorithm>
+#include <algorithm>
 #include <utility>
 
 namespace nacre::pretext {
