@@ -1,7 +1,7 @@
 // Tracked objects as teachers: two patches of one walker, seconds apart, are nearer than patches of two walkers.
 //
-//   A film by a camera that stands still (vtest.avi of opencv-doc, or sprites, see films.hpp) -> the median as background
-//   -> what differs, linked from frame to frame -> one track a walker -> Wang & Gupta's hinge on cosines.
+//   A film by a camera that stands still (vtest.avi of opencv-doc, or sprites, see films.hpp) -> the median as
+//   background -> what differs, linked from frame to frame -> one track a walker -> Wang & Gupta's hinge on cosines.
 //   The first 70 % of the film train; the walkers of the rest were never seen. Each of their patches looks for the
 //   nearest other one, at least 10 frames away if it is of its own track: is it the same walker?
 //

@@ -19,7 +19,8 @@ TEST_CASE("packed and plain files") {
   CHECK_FALSE(data::gzip_name(".gz"));
   CHECK_FALSE(data::gzip_name("gz"));
 
-  test::check_message([&] { data::read_unpacked(dir / "packed.gz", text.size() - 1); }, {"gunzip", "packed.gz", "more than"});
+  test::check_message([&] { data::read_unpacked(dir / "packed.gz", text.size() - 1); },
+                      {"gunzip", "packed.gz", "more than"});
   std::string packed = nacre_test::gzip("nacre and pearl, nacre and pearl");
   for (std::size_t n = 2; n < packed.size(); ++n) {
     scratch::put(dir / "cut.gz", packed.substr(0, n));

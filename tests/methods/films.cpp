@@ -1,4 +1,5 @@
-// Learning from real films, those of Debian's opencv-doc: held-out frames find their scene, held-out walkers themselves.
+// Learning from real films, those of Debian's opencv-doc: held-out frames find their scene, walkers that were never seen
+// themselves.
 #include <nacre/data/ffmpeg.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/data/loader.hpp>
@@ -49,8 +50,8 @@ void check_learns(M method, const data::Clips& clips, const Views& views, const 
     method.after_step(batch);
   }
   eval::Retrieval after = score();
-  MESSAGE("chance " << after.chance << " %, untrained " << before.percent << " %, trained " << after.percent << " %, of "
-                    << after.queries);
+  MESSAGE("chance " << after.chance << " %, untrained " << before.percent << " %, trained " << after.percent
+                    << " %, of " << after.queries);
   CHECK(before.percent > after.chance);
   CHECK(after.percent > before.percent + margin);
 }

@@ -5,7 +5,7 @@
 //
 // For the first `random_share` of the run each row is pushed from K negatives drawn at random, then from its K
 // hardest: the hardest of an untrained network pull all to one point, and so do they in a short run while the learning
-// rate is high (the loss then stays at the margin), so the share is larger than the paper's.
+// rate is high: the loss then stays at the margin.
 // Two tracks may show the same object, before and after it was hidden: as negatives they are wrong. The paper learns
 // from 8 million patches of 100,000 videos; one film of people walking teaches to tell these people apart.
 // Views: pretext/tracks.hpp. Wang & Gupta, "Unsupervised learning of visual representations using videos", 2015 (margin

@@ -7,8 +7,8 @@
 //                   the negatives alone (Denominator::own), and a queue makes the negatives many
 //
 // Frames of a clip correlate, so statistics over a batch give the answer away: the encoder has group norm.
-// Vince's queue remembers clips and frames: its keys of the query's own clip are no negatives (the original, with a
-// hundred thousand clips, does not ask). Views: pretext/frame_pairs.hpp, for Vince an even number of them.
+// Vince's queue remembers clips and frames: its keys of the query's own clip are no negatives (the original, with far
+// more clips than keys, does not ask). Views: pretext/frame_pairs.hpp, for Vince an even number of them.
 // Few films give few scenes: what is learnt then is these scenes, more than what things are.
 // Gordon et al., "Watching the world go by", 2020 (dim 64, temperature 0.07, momentum 0.999, four frames a clip).
 // Throws nacre::Error. Tested in tests/methods/video.cpp.
@@ -82,7 +82,7 @@ struct VideoContrast {
 struct VinceOptions {
   models::ResNetOptions encoder{.norm = nn::Norm::group};  // unused with an encoder of one's own
   i64 dim = 64;                                            // of the embedding
-  i64 queue = 1024;                                        // keys; the paper's 65,536 are for as many clips
+  i64 queue = 1024;                                        // keys; the paper, with far more clips: 65,536
   losses::FrameRadii radii = whole_clip;                   // the paper's: all frames of a clip are related
   losses::ContrastOptions contrast{.temperature = 0.07, .denominator = losses::Denominator::own};
   double momentum = 0.99;                                  // of the key encoder; 0.999 for 200 epochs of 5,000 steps
