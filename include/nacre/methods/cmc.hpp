@@ -5,10 +5,10 @@
 //   loss = 1/2 InfoNCE(y -> colour bank) + 1/2 InfoNCE(c -> lightness bank)           losses/cross_nce.hpp
 //   after the step: rows of both banks <- moving averages of y and c
 //
-// Views: pretext::one_view; both encoders see the same crop. Colour jitter must leave the colours telling: without
-// grey, for a grey picture has no second view, and CMC has nothing to learn from grey data sets. For use the encoder is
-// both networks side by side, twice as many numbers as a single one: compare at equal width of the pair. Small pictures
-// say little by colour alone, so at 32 pixels the colour half is the weaker one.
+// Views: pretext::one_view, both encoders see the same crop. The paper crops and mirrors, no more: jitter blurs what
+// the colours tell, and a grey picture has no second view. The heads are linear as the paper's, with a batch norm
+// after: ours, for the rows of untrained encoders lie so close together that a short run hardly parts them.
+// As an encoder the pair is twice as wide as one of its networks: compare at equal numbers.
 // Tian, Krishnan & Isola, "Contrastive multiview coding", 2020. Throws nacre::Error. Tested in tests/methods/cmc.cpp.
 #pragma once
 
@@ -18,7 +18,7 @@
 #include <nacre/losses/pirl.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/models/color_pair.hpp>
-#include <nacre/nn/linear.hpp>
+#include <nacre/models/mlp.hpp>
 #include <nacre/ops/cast.hpp>
 #include <nacre/ops/normalize.hpp>
 
@@ -36,7 +36,7 @@ template <class T, class Encoder = models::ResNet<T>>
 struct Cmc {
   CmcOptions options;
   models::ColorPair<T, Encoder> encoder;
-  nn::Linear<T> head_luma, head_chroma;
+  models::Mlp<T> head_luma, head_chroma;
   MemoryBank<T> bank_luma, bank_chroma;
   State<double> z{Tensor<double>::zeros({1})};  // of the form nce_constant, 0 until the first batch
 
@@ -47,8 +47,8 @@ struct Cmc {
   Cmc(const CmcOptions& o, models::ColorPair<T, Encoder> own, i64 bank_rows, Key key)
       : options(o),
         encoder(std::move(own)),
-        head_luma(encoder.luma.features(), o.dim, key.fold("head_luma")),
-        head_chroma(encoder.chroma.features(), o.dim, key.fold("head_chroma")),
+        head_luma({encoder.luma.features(), o.dim}, {.norm_output = true}, key.fold("head_luma")),
+        head_chroma({encoder.chroma.features(), o.dim}, {.norm_output = true}, key.fold("head_chroma")),
         bank_luma(bank_rows, o.dim, key.fold("bank_luma"), o.bank_momentum),
         bank_chroma(bank_rows, o.dim, key.fold("bank_chroma"), o.bank_momentum) {}
 
