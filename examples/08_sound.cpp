@@ -1,11 +1,11 @@
 // Seen and heard: pictures and their spoken names meet in one space, without a label (AVID). Reads the stamps of
 // Debian's tuxpaint-stamps-default where they and libsndfile are here, else it draws squares that hum.
 //
-//   picture -> encoder -> unit row      the row of a picture is to lie near the row of its sound and far from a
-//   sound   -> encoder -> unit row      hundred others' sounds, and the row of a sound likewise
+//   picture -> encoder -> unit row      the row of a picture is to lie near the row of its sound and far from
+//   sound   -> encoder -> unit row      all others' sounds, and the row of a sound likewise
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/08_sound.cpp -ltbb -lpng -ljpeg
-//       -lsndfile -o sound && ./sound [EPOCHS]
+//       -lsndfile -o sound && ./sound [EPOCHS] [PICTURES, 0: all]
 #include <nacre/data/file.hpp>
 #include <nacre/data/image_io.hpp>
 #include <nacre/data/loader.hpp>
@@ -52,11 +52,11 @@ double right(const nc::Tensor<float>& rows, const nc::Tensor<float>& among) {  /
 }
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 100, size = 32, frames = 112;
-  const nc::Key key{.seed = 1};
+  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 100, most = argc > 2 ? std::atoi(argv[2]) : 128;
+  const i64 size = 32, frames = 112;  // pixels, hundredths of a second
   nc::data::TalkingPictures set;
 #if __has_include(<sndfile.h>)
-  nc::data::TalkingOptions french{.side = 40, .seconds = 3, .tags = {"desc_fr"}, .most = 128};
+  nc::data::TalkingOptions french{.side = 40, .seconds = 3, .tags = {"desc_fr"}, .most = most};
   if (const char* stamps = "/usr/share/tuxpaint/stamps"; nc::data::is_directory(stamps))
     set = nc::data::talking_pictures(stamps, nc::data::read_image, nc::data::read_sound, french);
 #endif
@@ -66,20 +66,20 @@ int main(int argc, char** argv) {
   auto pictures = [&](i64 a, i64 b) { return nc::data::evaluation_batch(set.pictures, a, b, size, norm); };
   // Held out: training hears no window that starts as late as the last.
   auto sounds = [&](i64 a, i64 b) { return nc::data::sound_batch(set.sounds, a, b, nc::data::last, frames); };
-
   nc::methods::AvidOptions options;
-  options.form = nc::losses::NceForm::info_nce, options.temperature = 0.1, options.negatives = 100;
+  options.form = nc::losses::NceForm::info_nce, options.temperature = 0.1;
+  options.negatives = std::min<i64>(n - 1, 512);
   options.encoder = {.width = 16, .stem = nc::models::Stem::cifar};
   options.sound_encoder = {.width = 16, .in_channels = 1};
-  nc::methods::Avid<float> avid(options, n, key);
+  nc::methods::Avid<float> avid(options, n, nc::Key{1});
   nc::methods::encode_banks(avid, pictures, sounds);  // rows: what the untrained networks say
   std::printf("sound of a picture, untrained: %.1f %%\n", right(avid.bank.rows(), avid.sound_bank.rows()));
 
   auto views = nc::pretext::sound_views({.image = size, .frames = frames, .augment = nc::data::gentle(),
                                          .until = 0.7, .mask_frames = 6, .sounds = set.sounds});
-  nc::Loader loader(set.pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, key);
+  nc::Loader loader(set.pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, nc::Key{1});
   nc::optim::AdamW<float> adam(avid);
-  nc::train::Trainer trainer(avid, adam, {.lr = 1e-3, .steps = loader.steps()}, key);
+  nc::train::Trainer trainer(avid, adam, {.lr = 1e-3, .steps = loader.steps()}, nc::Key{1});
   for (nc::Batch& batch : loader) {
     double loss = trainer.step(batch);
     if (batch.step % 40 == 0) std::printf("%3.0f %%: loss %.2f\n", 100 * static_cast<double>(batch.progress), loss);
