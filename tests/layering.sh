@@ -50,7 +50,7 @@ find . -name '*.hpp' -printf '%P\n' | sort | LC_ALL=C xargs awk '
     if (target ~ /^(iostream|regex|format|mdspan)$/) wrong("<" target "> is too heavy for a header")
     if (target ~ /^(CLI\/|thrust\/|cub\/)/) wrong("<" target "> has no place in the library")
     if (target ~ /^(cuda|cublas|cudnn)/) wrong("CUDA headers belong in cuda/")
-    if (target ~ /^(oneapi\/|tbb\/|libav|libsw|zlib\.h|png\.h|jpeglib\.h|jerror\.h)/ && !impl)
+    if (target ~ /^(oneapi\/|tbb\/|libav|libsw|sndfile\.h|zlib\.h|png\.h|jpeglib\.h|jerror\.h)/ && !impl)
       wrong("<" target "> belongs in an _impl.hpp")
     if (target ~ /^(Eigen|unsupported\/Eigen)\// && !impl && FILENAME != "eigen.hpp")
       wrong("<" target "> belongs in an _impl.hpp or in eigen.hpp")

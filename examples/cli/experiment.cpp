@@ -28,6 +28,7 @@ struct Cell {
 };
 
 std::string short_number(double x) { return svg::number(x, 3); }
+std::string exact_number(double x) { return svg::number(x, 15); }
 
 // --- which runs an experiment consists of
 
@@ -63,7 +64,7 @@ std::vector<Cell> cells_of(const Experiment& o) {
                : o.what == "negatives" ? std::vector<double>{64, 512, 4096}
                                        : std::vector<double>{10, 100, 1000};
     for (double v : values) {
-      std::string name = o.what + "-" + short_number(v);
+      std::string name = o.what + "-" + exact_number(v);
       Pretrain& run = add(name, o.what == "permutations" ? "jigsaw" : "pirl");
       if (o.what == "lambda") run.lambda = v;
       else if (o.what == "negatives") run.negatives = std::llround(v);
@@ -96,6 +97,17 @@ double minutes_of(const std::string& run, const Config& c) {
   json::Value last = json::parse(all.substr(begin == std::string::npos ? 0 : begin + 1, end - begin));
   double rate = last.at("samples_per_s").as_double();
   return rate > 0 ? static_cast<double>(last.at("step").as_i64() * c.batch) / rate / 60 : 0;
+}
+
+// Of the experiment's own protocol: another probe of the run may lie there.
+bool probed(const Experiment& o, const std::string& run, const Config& c) {
+  std::string path = file_in(run, "probe.json");
+  if (!exists(path)) return false;
+  json::Value probe = json::parse(nc::io::read_file(path, 1 << 20), path);
+  const json::Value *epochs = probe.find("epochs"), *limit = probe.find("limit");
+  return epochs && limit && epochs->as_i64() == o.probe_epochs && limit->as_i64() == o.probe_limit &&
+         probe.at("data").as_string() == c.data && probe.at("linear").items.size() == 6 &&
+         probe.at("baselines").at("random_linear").items.size() == 6;
 }
 
 Result result_of(const std::string& run) {
@@ -249,9 +261,46 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
 
 }  // namespace
 
+namespace {
+
+// What would stop the experiment after hours is found before it begins.
+void check_cells(const Experiment& o, const std::vector<Cell>& cells) {
+  nc::data::DataSplits data = open_data(o.training.data);
+  nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "experiment", [&] {
+    return o.training.data + " has no labels for both train and test, so nothing can be probed";
+  });
+  for (const Cell& cell : cells) {
+    Config c;
+    static_cast<Pretrain&>(c) = cell.options;
+    take_defaults(c);
+    nc::check(c.lambda >= 0 && c.lambda <= 1 && c.negatives >= 1 && c.permutations >= 2 && c.permutations <= 10000,
+              "values", [&] { return cell.name + " is out of range"; });
+    check_method(c, training_images(data, c));
+  }
+}
+
+// A run that is there already: of the same pictures and, option by option, what this experiment would train.
+void check_kept(const Pretrain& asked) {
+  Config c, there = read_config(asked.out);
+  static_cast<Pretrain&>(c) = asked;
+  take_defaults(c);
+  Pretrain all = c;
+  each_option(c, [&](const char* name, const auto&) {
+    bool chosen = name == std::string_view("image-size") && c.image_size == 0;
+    if (!chosen) all.given.push_back(name);
+  });
+  check_same_options(all);
+  nc::check(training_images(open_data(asked.data), there).fingerprint == there.fingerprint, "data", [&] {
+    return asked.out + " was trained on other pictures than " + asked.data + "; choose another --out";
+  });
+}
+
+}  // namespace
+
 void experiment(const Experiment& o) {
   nc::set_threads(o.training.threads);
   std::vector<Cell> cells = cells_of(o);
+  check_cells(o, cells);
   std::vector<std::vector<Result>> results(cells.size());
   std::map<std::string, std::string> measured;  // untrained network and pixels: once for each seed and norm
   for (nc::i64 s = 0; s < o.seeds; ++s, measured.clear())
@@ -262,14 +311,16 @@ void experiment(const Experiment& o) {
       run.resume = true;
       for (const char* name : {"method", "seed", "data"}) run.given.push_back(name);
       if (!run.quiet) std::printf("--- %s\n", run.out.c_str());
-      if (exists(file_in(run.out, "encoder.safetensors"))) check_same_options(run);
+      if (exists(file_in(run.out, "encoder.safetensors"))) check_kept(run);
       else pretrain(run);
       if (interrupted()) return;
       std::string probe_file = file_in(run.out, "probe.json");
-      std::string& baselines = measured[read_config(run.out).norm];
-      if (!exists(probe_file))
+      Config kept = read_config(run.out);
+      std::string& baselines = measured[kept.norm];
+      if (!probed(o, run.out, kept))
         probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
+      if (interrupted()) return;
       if (baselines.empty()) baselines = probe_file;  // the first of its norm
       results[i].push_back(result_of(run.out));
       if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);

@@ -127,7 +127,8 @@ Learner cpc(const Config& c, const nc::data::Images&, nc::Key key) {
   o.encoder = encoder_options(c);
   o.grid = views.grid();
   o.skip = views.shared_rows();
-  o.contrast.temperature = c.temperature;
+  o.offsets = std::min<nc::i64>(o.offsets, o.grid - 1 - o.skip);
+  o.contrast = contrast(c);
   return learner(methods::Cpc<float>(o, key));
 }
 Learner supervised(const Config& c, const nc::data::Images& images, nc::Key key) {
@@ -239,8 +240,26 @@ void take_defaults(Config& c) {
 double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }
 
 bool has_bank(const Config& c) { return row_of(c).make == pirl; }
+double untrained_loss(const Config& c) {
+  return nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim);
+}
 
 void check_method(const Config& c, const nc::data::Images& images) {
+  auto make = row_of(c).make;
+  bool moco_queue = make == moco;
+  nc::check(!moco_queue || c.groups == 1 || c.batch / c.groups >= 2, "groups", [&] {
+    return "--batch " + std::to_string(c.batch) + " in --groups " + std::to_string(c.groups) +
+           "; a group needs two pictures, or there is one group";
+  });
+  nc::check(contrast(c).plain() || !has_bank(c) || c.loss == "info_nce", "loss", [] {
+    return std::string("--hardest, --semi-hard, --ring, --beta and --tau-plus need --loss info_nce");
+  });
+  nc::check(contrast(c).plain() || (make != moco_v3 && make != jigsaw && make != rotnet && make != supervised),
+            "method", [&] {
+              return c.method + " has no choice of negatives: leave out --hardest, --semi-hard, --ring, --beta and "
+                                "--tau-plus";
+            });
+  nc::check(!c.mochi || moco_queue, "mochi", [&] { return "--mochi is for moco and moco-v2, not " + c.method; });
   nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",
                            [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });
   nc::check(!has_bank(c) || c.negatives < images.size(), "negatives", [&] {

@@ -25,6 +25,7 @@ void take_defaults(Config& config);
 // Of whole size, that an encoder sees forward and backward for one sample; a pass without gradient counts a third.
 double pictures_a_sample(const Config& config);
 bool has_bank(const Config& config);  // pushes from rows of a memory bank
+double untrained_loss(const Config& config);  // where it has one: of an untrained encoder against random rows
 // Error where the method and the pictures do not go together.
 void check_method(const Config& config, const nc::data::Images& images);
 

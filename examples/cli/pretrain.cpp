@@ -265,7 +265,7 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyM
               static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
               static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
               nc::backend::isa_name());
-  if (has_bank(c))
+  if (has_bank(c) && c.expected_loss > 0)
     std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing "
                 "apart: %.2f\n",
                 c.expected_loss, std::log(static_cast<double>(c.negatives) + 1));

@@ -21,7 +21,7 @@ void write_linear(json::Writer& w, const nc::eval::EncoderScore& score) {
 
 std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::EncoderScore& random,
                     const nc::eval::EncoderScore& pixels, const nc::eval::ProbeOptions& o, const std::string& data,
-                    nc::i64 train, nc::i64 test) {
+                    nc::i64 train, nc::i64 test, nc::i64 limit) {
   json::Writer w;
   w.object()
       .key("knn")
@@ -38,16 +38,20 @@ std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::Encod
   w.key("baselines").object().key("pixels_knn").value(pixels.knn).key("pixels_linear").value(pixels.linear[0].top1);
   w.key("random_knn").value(random.knn).key("random_linear");
   write_linear(w, random);
-  w.end().key("data").value(data).key("train_pictures").value(train).key("test_pictures").value(test);
+  w.end().key("epochs").value(o.linear.epochs).key("limit").value(limit).key("data").value(data).key("train_pictures").value(train).key("test_pictures").value(test);
   return w.end().str() + "\n";
 }
 
-void read_baselines(const std::string& path, nc::eval::EncoderScore& random, nc::eval::EncoderScore& pixels) {
+void read_baselines(const std::string& path, std::size_t stages, nc::eval::EncoderScore& random,
+                    nc::eval::EncoderScore& pixels) {
   json::Value probe = json::parse(nc::io::read_file(path, 1 << 20), path);
   const json::Value& base = probe.at("baselines");
   random.knn = base.at("random_knn").as_double();
   for (const json::Value& stage : base.at("random_linear").items)
     random.linear.push_back({stage.key, stage.as_double()});
+  nc::check<nc::DataError>(random.linear.size() == stages, "probe", [&] {
+    return path + " has other stages than this probe; probe its run anew";
+  });
   pixels.knn = base.at("pixels_knn").as_double();
   pixels.linear = {{"pixels", base.at("pixels_linear").as_double()}};
 }
@@ -98,9 +102,9 @@ void probe(const Probe& o) {
   if (o.baselines.empty()) {
     random = nc::eval::probe(untrained, loads(train), train.labels, loads(test), test.labels, options);
     pixels = nc::eval::probe_pixels(loads(train), train.labels, loads(test), test.labels, options);
-  } else read_baselines(o.baselines, random, pixels);
+  } else read_baselines(o.baselines, trained.linear.size(), random, pixels);
 
-  std::string text = to_json(trained, random, pixels, options, spec, train.size(), test.size());
+  std::string text = to_json(trained, random, pixels, options, spec, train.size(), test.size(), o.limit);
   nc::io::replace_file(file_in(o.run, "probe.json"), text);
   if (!o.json.empty()) nc::io::replace_file(o.json, text);
   if (!o.quiet) print_table(trained, random, pixels);

@@ -121,6 +121,7 @@ nc::train::ReportRun collect(const std::string& directory) {
   run.config.emplace_back("pictures", std::to_string(config.pictures));
   run.dim = config.dim;
   if (config.expected_loss > 0) run.initial_loss = config.expected_loss;
+  else if (has_bank(config)) run.initial_loss = untrained_loss(config);  // a run from before it was written down
   if (has_bank(config)) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
   read_metrics(file_in(directory, "metrics.jsonl"), run);
   read_probe(file_in(directory, "probe.json"), run);

@@ -109,7 +109,7 @@ NACRE_INLINE Clips clips_of_labels(Images frames, double fps) {
   Clips out;
   for (i64 i = 0; i < frames.size(); ++i) {
     i64 label = frames.labels[i];
-    check(label == out.size() || label == out.size() - 1, "clips_of_labels", [&] {
+    check(label >= 0 && (label == out.size() || label == out.size() - 1), "clips_of_labels", [&] {
       return "frame " + std::to_string(i) + " has label " + std::to_string(label) + " after clip " +
              std::to_string(out.size() - 1) + "; labels must be 0, 0, .., 1, 1, ..";
     });

@@ -38,6 +38,8 @@ NACRE_INLINE void measure(Recordings& r, float silence) {
         double d = static_cast<double>(l[t * mels + b]) - mean;
         squares += d * d;
       }
+    check<DataError>(std::isfinite(mean) && std::isfinite(squares), "measure",
+                     [&] { return std::string("a recording holds samples too large to measure"); });
     r.mean[b] = static_cast<float>(mean);
     r.std[b] = std::max(1e-3f, static_cast<float>(std::sqrt(squares / static_cast<double>(count))));
   }
@@ -75,6 +77,11 @@ NACRE_INLINE Tensor<float> sound_batch(const Recordings& r, const std::vector<Wi
   for (std::size_t i = 0; i < windows.size(); ++i) {
     check(0 <= windows[i].recording && windows[i].recording < r.size(), "sound_batch", [&] {
       return "recording " + std::to_string(windows[i].recording) + " of " + std::to_string(r.size());
+    });
+    const i64 mels = r.log_mel[static_cast<std::size_t>(windows[i].recording)].dim(1);
+    check(mels == r.mels(), "sound_batch", [&] {
+      return "recording " + std::to_string(windows[i].recording) + " has " + std::to_string(mels) +
+             " bands, the set was measured with " + std::to_string(r.mels());
     });
     cut(r, windows[i], count, out.data() + static_cast<i64>(i) * count * r.mels());
   }

@@ -147,6 +147,7 @@ struct Cpc {
   const Related<T>& newest() const { return newest_; }
   // Each of n candidates equally likely: log n.
   double expected_loss(i64 batch) const {
+    if (!options.contrast.plain()) return 0;
     double sum = 0;
     for (i64 b = 0; b < batch; b += options.pictures)
       for (i64 k = options.skip + 1; k <= options.skip + options.offsets; ++k) {

@@ -84,7 +84,10 @@ struct Moco {
     optim::ema(key_head, head, options.momentum);
   }
   const Related<T>& newest() const { return newest_; }
-  double expected_loss(i64) const { return std::log(static_cast<double>(options.queue + 1)); }
+  double expected_loss(i64) const {
+    if (!options.contrast.plain() || options.mix_negatives) return 0;
+    return std::log(static_cast<double>(options.queue + 1));
+  }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);

@@ -91,7 +91,9 @@ struct Pirl {
   void after_step(const Batch& batch) { bank.update(batch.index, newest_.a); }
   // The pictures' rows and, unless lambda is 0, the patches'.
   const Related<T>& newest() const { return newest_; }
-  double expected_loss(i64) const { return losses::expected_initial_loss(options, options.negatives, options.dim); }
+  double expected_loss(i64) const {
+    return options.contrast.plain() ? losses::expected_initial_loss(options, options.negatives, options.dim) : 0;
+  }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);

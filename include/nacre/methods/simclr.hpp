@@ -53,7 +53,9 @@ struct Simclr {
   }
   void after_step(const Batch&) {}
   const Related<T>& newest() const { return newest_; }
-  double expected_loss(i64 batch) const { return std::log(static_cast<double>(2 * batch - 1)); }
+  double expected_loss(i64 batch) const {
+    return options.contrast.plain() ? std::log(static_cast<double>(2 * batch - 1)) : 0;
+  }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);

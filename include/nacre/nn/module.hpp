@@ -135,7 +135,7 @@ void for_each_state(M& module, F&& f) {
 }
 
 // Parameters get no gradient any more and no optimizer takes them: a momentum encoder, a network that is only probed.
-// To be called before an optimizer is made.
+// To be called before an optimizer is made. A copy is frozen too; nn::copy_parameters writes into one that trains.
 template <class M>
 void freeze(M& module) {
   for_each_parameter(module, [](const std::string&, auto& p) { p.freeze(); });
