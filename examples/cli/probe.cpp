@@ -38,7 +38,8 @@ std::string to_json(const nc::eval::EncoderScore& trained, const nc::eval::Encod
   w.key("baselines").object().key("pixels_knn").value(pixels.knn).key("pixels_linear").value(pixels.linear[0].top1);
   w.key("random_knn").value(random.knn).key("random_linear");
   write_linear(w, random);
-  w.end().key("epochs").value(o.linear.epochs).key("limit").value(limit).key("data").value(data).key("train_pictures").value(train).key("test_pictures").value(test);
+  w.end().key("epochs").value(o.linear.epochs).key("limit").value(limit).key("data").value(data);
+  w.key("train_pictures").value(train).key("test_pictures").value(test);
   return w.end().str() + "\n";
 }
 

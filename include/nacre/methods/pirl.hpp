@@ -26,7 +26,6 @@
 namespace nacre::methods {
 
 using pretext::Pretext;
-
 struct PirlOptions : losses::PirlOptions {
   models::ResNetOptions encoder; // unused with an encoder of one's own
   Pretext pretext = Pretext::jigsaw;
@@ -89,8 +88,7 @@ struct Pirl {
   }
 
   void after_step(const Batch& batch) { bank.update(batch.index, newest_.a); }
-  // The pictures' rows and, unless lambda is 0, the patches'.
-  const Related<T>& newest() const { return newest_; }
+  const Related<T>& newest() const { return newest_; }  // the pictures' rows; the patches' unless lambda is 0
   double expected_loss(i64) const {
     return options.contrast.plain() ? losses::expected_initial_loss(options, options.negatives, options.dim) : 0;
   }
