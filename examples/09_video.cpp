@@ -1,8 +1,8 @@
 // Video as the teacher: frames of one film near in time are related, frames far apart or of other films are not.
 //
 //   The films of opencv-doc (or sprites, see films.hpp). The first 70 % of each train, the rest is held out and cut
-//   into scenes of 40 frames. Then each held-out frame looks for the nearest other one, its neighbours in time left out:
-//   does it come from the same scene? Guessing, raw pixels and the untrained network stand beside the trained one.
+//   into scenes of 40 frames. Then each held-out frame looks for the nearest other one, its neighbours in time left
+//   out: does it come from the same scene? Guessing, raw pixels and the untrained network stand beside the trained one.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/09_video.cpp -ltbb -lz
 //       -lavformat -lavcodec -lswscale -lavutil -o video && ./video [EPOCHS] [vince]

@@ -94,6 +94,16 @@ TEST_CASE("a short absence is bridged, a long one ends the track") {
   CHECK(two[1].first == 23);
 }
 
+TEST_CASE("a box in between does not leave the picture") {
+  Box a{79, 89, 1, 11}, b{70, 90, 10, 10};  // both end at row 80 and column 100
+  std::vector<Track> t = link_boxes({{a}, {}, {b}}, 0, {.overlap = 0.01, .min_length = 1});
+  REQUIRE(t.size() == 1);
+  REQUIRE(t[0].size() == 3);
+  const Box& m = t[0].boxes[1];
+  CHECK(m.y + m.height == 80);
+  CHECK(m.x + m.width == 100);
+}
+
 TEST_CASE("a track is sought where it moves to, not where it was") {
   auto box = [](i64 x) { return std::vector<Box>{{0, x, 10, 10}}; };
   std::vector<std::vector<Box>> frames{box(0), box(3), box(6), box(9), {}, {}, box(18), {}, {}};

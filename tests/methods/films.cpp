@@ -1,4 +1,4 @@
-// Learning from real films, those of Debian's opencv-doc: held-out frames find their scene, walkers that were never seen
+// Learning from real films, those of Debian's opencv-doc: held-out frames find their scene, walkers never seen find
 // themselves.
 #include <nacre/data/ffmpeg.hpp>
 #include <nacre/data/file.hpp>

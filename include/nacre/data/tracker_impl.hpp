@@ -32,10 +32,11 @@ inline Tensor<u8> square_extreme(const Tensor<u8>& mask, i64 radius, bool grow) 
   return transposed(row_extreme(transposed(row_extreme(mask, radius, grow)), radius, grow));
 }
 
-// The box a fraction k / n of the way from a to b.
+// The box a fraction k / n of the way from a to b; its edges are mixed, so it lies inside wherever both do.
 inline Box between(const Box& a, const Box& b, i64 k, i64 n) {
   auto mix = [&](i64 from, i64 to) { return (from * (n - k) + to * k + n / 2) / n; };
-  return {mix(a.y, b.y), mix(a.x, b.x), mix(a.height, b.height), mix(a.width, b.width)};
+  i64 top = mix(a.y, b.y), left = mix(a.x, b.x);
+  return {top, left, mix(a.y + a.height, b.y + b.height) - top, mix(a.x + a.width, b.x + b.width) - left};
 }
 
 // Where the track's box will be `steps` frames after its last, if it goes on as in its last five frames.
