@@ -28,6 +28,25 @@ same "$sums" "$(sum layers/jigsaw-seed1/encoder.safetensors)" "the encoder of th
 # shellcheck disable=SC2086
 expect 2 "started with other options: --width" "$NACRE" experiment layers $base --width 3 --methods jigsaw,pirl --out layers
 
+# shellcheck disable=SC2086
+expect 2 "started with other options" "$NACRE" experiment layers --data fashion-mnist:idx $tiny --groups 2 --probe-epochs 1 --methods jigsaw,pirl --out layers
+
+# --- a probe of another protocol is made anew
+"$NACRE" probe --run layers/jigsaw-seed1 --layers last --epochs 2 --quiet || fail "a probe"
+# shellcheck disable=SC2086
+expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+holds layers/jigsaw-seed1/probe.json '"layer1":'
+
+# --- what would stop it is found before it begins
+pictures a.npy 200 16 16 1
+# shellcheck disable=SC2086
+{
+  expect 3 "has no labels" "$NACRE" experiment layers --data npy:a.npy $tiny --out none
+  expect 2 "more than the 119 other pictures" "$NACRE" experiment negatives $base --values 20,4096 --out none
+  expect 2 "out of range" "$NACRE" experiment lambda $base --values 0,2 --out none
+}
+[ ! -e none ] || fail "a refused experiment leaves a directory"
+
 # --- the other kinds
 # shellcheck disable=SC2086
 {

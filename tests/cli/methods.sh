@@ -36,5 +36,12 @@ done
 [ "$(printf '%b' "$all" | sort -u | wc -l)" -eq "$(printf '%b' "$all" | wc -l)" ] || fail "two methods train the same encoder"
 
 expect 3 "learns from labels" "$NACRE" pretrain --method supcon --data npy:a.npy $tiny --out none
+# shellcheck disable=SC2086
+{
+  expect 2 "mochi is for moco" "$NACRE" pretrain --method simclr --mochi --data $data $tiny --out none
+  expect 2 "a group needs two pictures" "$NACRE" pretrain --method moco --groups 9 --data $data $tiny --out none
+  expect 2 "no choice of negatives" "$NACRE" pretrain --method jigsaw --beta 1 --data $data $tiny --out none
+  expect 2 "need --loss info_nce" "$NACRE" pretrain --loss nce_paper --hardest 3 --data $data $tiny --out none
+}
 [ ! -e none ] || fail "a refused run leaves a directory"
 finish
