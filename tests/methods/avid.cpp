@@ -37,7 +37,7 @@ data::Recordings recordings(i64 n) {
   return r;
 }
 Loader loader() {
-  return Loader(test::noise_pictures(24, 8, 1),
+  return Loader(test::pictures(24, 8, 1),
                 pretext::sound_views({.image = 8, .frames = 10, .mask_frames = 2, .sounds = recordings(24)}),
                 {.batch = 6, .epochs = 2}, Key{5});
 }
@@ -154,9 +154,9 @@ TEST_CASE("the loss of random banks starts where it is said to, and encoded bank
   }
   auto image = [&](i64 begin, i64 end) { return test::randn<float>({end - begin, 8, 8, 1}, static_cast<u64>(begin)); };
   auto sound = [&](i64 begin, i64 end) { return test::randn<float>({end - begin, 9, 6, 1}, static_cast<u64>(begin)); };
-  std::string states = test::all_bits(avid.encoder);
+  std::string states = test::bits(avid.encoder);
   methods::encode_banks(avid, image, sound, 300);
-  CHECK(test::all_bits(avid.encoder) == states);
+  CHECK(test::bits(avid.encoder) == states);
   Tape tape(Mode::train, {}, Record::no);
   auto last = avid.embed_sound(constant(tape, sound(900, 1000))).value();
   auto first = avid.embed_image(constant(tape, image(0, 300))).value();

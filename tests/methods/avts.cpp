@@ -32,7 +32,7 @@ Loader loader() {
     r.at.push_back(10 + 10 * (i % 6));
   }
   data::measure(r, -7);
-  return Loader(test::noise_pictures(24, 8, 1),
+  return Loader(test::pictures(24, 8, 1),
                 pretext::sound_views({.image = 8, .frames = 10, .shift = 20, .sounds = r}), {.batch = 6, .epochs = 2},
                 Key{5});
 }

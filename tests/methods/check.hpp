@@ -1,12 +1,10 @@
 // What every method has to hold: its gradient, the same bits at any thread count, and a state that is visited whole.
 #pragma once
 
-#include "../helpers.hpp"
+#include "../train/method.hpp"
 
 #include <nacre/core/parallel.hpp>
-#include <nacre/data/loader.hpp>
 #include <nacre/methods/method.hpp>
-#include <nacre/optim/sgd.hpp>
 #include <nacre/train/trainer.hpp>
 
 #include <array>
@@ -82,27 +80,6 @@ void check_gradient(M& module, const F& loss, double tolerance = 1e-6) {
   }
 }
 
-inline data::Images noise_pictures(i64 n, i64 size, i64 channels) {
-  Tensor<u8> pixels({n, size, size, channels});
-  Random random(Key{3});
-  for (u8& v : pixels.span()) v = static_cast<u8>(random.word());
-  return data::make_images(pixels);
-}
-
-// Bytes of everything that is visited.
-template <class M>
-std::string all_bits(const M& module) {
-  std::string s;
-  auto add = [&](const std::string& name, const auto& leaf) {
-    auto values = leaf.value().span();
-    s += name + " " + leaf.shape().str() + " ";
-    s.append(reinterpret_cast<const char*>(values.data()), values.size_bytes());
-  };
-  nn::for_each_parameter(module, add);
-  nn::for_each_state(module, add);
-  return s;
-}
-
 // make() -> a method of float; loader() -> a fresh Loader of 6 steps or more.
 //   - one and three threads leave the same bits;
 //   - half the run, a checkpoint, the rest by a fresh method: the same bits as without the stop;
@@ -122,25 +99,25 @@ double check_training(const Make& make, const MakeLoader& loader) {
       if (step == 0 && first) *first = loss;
     }
     if (!to.empty()) trainer.save(to);
-    return all_bits(method);
+    return bits(method);
   };
   const std::string path = "method-" + std::to_string(getpid()) + ".safetensors";
   const int threads = nacre::threads();
   double first = 0;
-  std::string bits[3];
+  std::string left[3];
   for (int t : {1, 3}) {
     set_threads(t);
     auto method = make();
-    bits[t / 2] = run(method, 0, 6, "", "", &first);
+    left[t / 2] = run(method, 0, 6, "", "", &first);
   }
   auto half = make(), rest = make();
   run(half, 0, 3, "", path, nullptr);
-  bits[2] = run(rest, 3, 6, path, "", nullptr);
+  left[2] = run(rest, 3, 6, path, "", nullptr);
   set_threads(threads);
   std::remove(path.c_str());
-  CHECK_MESSAGE(bits[0] == bits[1], "the thread count changed the bits");
-  CHECK_MESSAGE(bits[0] == bits[2], "a run that was continued left other bits");
-  CHECK(all_bits(make()) != bits[0]);
+  CHECK_MESSAGE(left[0] == left[1], "the thread count changed the bits");
+  CHECK_MESSAGE(left[0] == left[2], "a run that was continued left other bits");
+  CHECK(bits(make()) != left[0]);
   return first;
 }
 

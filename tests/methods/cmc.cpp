@@ -27,7 +27,7 @@ Batch noise() {
   return b;
 }
 Loader loader() {
-  return Loader(test::noise_pictures(24, 8, 3), pretext::one_view({.image = 8}),
+  return Loader(test::pictures(24, 8, 3), pretext::one_view({.image = 8}),
                 {.batch = 6, .epochs = 2, .normalization = colours}, Key{5});
 }
 
@@ -105,10 +105,10 @@ TEST_CASE("an untrained model starts near the expected loss") {
 
 TEST_CASE("encode_banks fills both banks with the untrained encoders' rows and changes nothing else") {
   Cmc<double> cmc(small(), 9, colours, Key{3});
-  std::string before = test::all_bits(cmc.encoder);
+  std::string before = test::bits(cmc.encoder);
   Tensor<double> images = test::randn({9, 8, 8, 3}, 5);
   methods::encode_banks(cmc, [&](i64 begin, i64 end) { return images.rows(begin, end); }, 4);
-  CHECK(test::all_bits(cmc.encoder) == before);
+  CHECK(test::bits(cmc.encoder) == before);
   Cmc<double> copy = cmc;
   for (auto [begin, end] : {std::pair<i64, i64>{0, 4}, {4, 9}}) {
     Tape tape;

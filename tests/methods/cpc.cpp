@@ -22,7 +22,7 @@ CpcOptions small() {
   return o;
 }
 pretext::PatchViews views() { return pretext::patch_views({.image = 14, .patch = 5, .stride = 3}); }
-Loader loader() { return Loader(test::noise_pictures(30, 14, 1), views(), {.batch = 5, .epochs = 1}, Key{5}); }
+Loader loader() { return Loader(test::pictures(30, 14, 1), views(), {.batch = 5, .epochs = 1}, Key{5}); }
 Batch noise(i64 samples) {
   Batch batch;
   batch.patches = test::randn<float>({samples, 16, 5, 5, 1}, 1);

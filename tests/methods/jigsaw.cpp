@@ -74,7 +74,7 @@ TEST_CASE("an untrained jigsaw starts near log |P|: the excess is the head's ran
 TEST_CASE("a run of jigsaw repeats: after a stop, with other threads") {
   JigsawOptions o = small();
   auto views = pretext::jigsaw_views({.image = 12, .permutations = methods::puzzle_set(o, Key{1})});
-  data::Images images = test::noise_pictures(16, 12, 1);
+  data::Images images = test::pictures(16, 12, 1);
   test::check_training([&] { return Jigsaw<float>(o, Key{1}); },
                        [&] { return Loader(images, views, {.batch = 4, .epochs = 2}, Key{5}); });
 }

@@ -312,7 +312,7 @@ TEST_CASE("rotation: one piece and one linear layer, with the names and gradient
 }
 
 TEST_CASE("every pretext repeats: after a stop, with other threads") {
-  data::Images images = test::noise_pictures(16, 12, 1);
+  data::Images images = test::pictures(16, 12, 1);
   for (Pretext pretext : {Pretext::jigsaw, Pretext::rotation, Pretext::jigsaw_rotation}) {
     CAPTURE(static_cast<int>(pretext));
     PirlOptions o = small();

@@ -61,7 +61,7 @@ TEST_CASE("an untrained RotNet starts near log 4: the excess is the head's rando
 
 TEST_CASE("a run of RotNet repeats: after a stop, with other threads") {
   auto views = pretext::rotation_views({.image = 8});
-  data::Images images = test::noise_pictures(16, 12, 1);
+  data::Images images = test::pictures(16, 12, 1);
   test::check_training([] { return RotNet<float>(small(), Key{1}); },
                        [&] { return Loader(images, views, {.batch = 4, .epochs = 2}, Key{5}); });
 }

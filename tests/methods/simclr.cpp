@@ -21,7 +21,7 @@ Batch noise(i64 samples) {
   return batch;
 }
 Loader loader() {
-  return Loader(test::noise_pictures(24, 8, 1), pretext::two_views({.image = 8}), {.batch = 6, .epochs = 2}, Key{5});
+  return Loader(test::pictures(24, 8, 1), pretext::two_views({.image = 8}), {.batch = 6, .epochs = 2}, Key{5});
 }
 
 }  // namespace

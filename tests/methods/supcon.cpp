@@ -33,7 +33,7 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
 TEST_CASE("supervised contrastive training has the same bits at any thread count and across a stop") {
   test::check_training([] { return SupCon<float>(small(), Key{3}); },
                        [] {
-                         data::Images images = test::noise_pictures(24, 8, 1);
+                         data::Images images = test::pictures(24, 8, 1);
                          images.labels = Tensor<i64>({24});
                          for (i64 i = 0; i < 24; ++i) images.labels[i] = i % 3;
                          return Loader(images, pretext::two_views({.image = 8}), {.batch = 6, .epochs = 2}, Key{5});

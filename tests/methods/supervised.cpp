@@ -12,7 +12,7 @@ methods::SupervisedOptions small() {
   return {.encoder = {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1}, .classes = 3};
 }
 data::Images labelled() {
-  data::Images images = test::noise_pictures(24, 8, 1);
+  data::Images images = test::pictures(24, 8, 1);
   images.labels = Tensor<i64>({24});
   for (i64 i = 0; i < 24; ++i) images.labels[i] = i % 3;
   return images;

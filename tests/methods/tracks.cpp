@@ -105,7 +105,7 @@ TEST_CASE("guard: an embedding does not tell which patches it shared the batch w
 
 TEST_CASE("tracks train to the same bits at any thread count and across a stop") {
   auto loader = [] {
-    return Loader(test::noise_pictures(24, 8, 1), NoiseTracks{}, {.batch = 6, .epochs = 2}, Key{5});
+    return Loader(test::pictures(24, 8, 1), NoiseTracks{}, {.batch = 6, .epochs = 2}, Key{5});
   };
   double first = test::check_training([] { return Tracks<float>(small(), Key{3}); }, loader);
   CHECK(std::abs(first - small().margin) < 0.15);
