@@ -1,7 +1,7 @@
 // A whole PIRL training: Fashion-MNIST in, an encoder and its score out. Every piece is a header of its own.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/03_pirl.cpp -ltbb -lz -o pirl
-//   ./pirl [EPOCHS]
+//   ./pirl [SEED] [EPOCHS]
 #include <nacre/data/idx.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/eval/probe.hpp>
@@ -17,8 +17,8 @@
 namespace nc = nacre;
 
 int main(int argc, char** argv) {
-  const nc::i64 epochs = argc > 1 ? std::atoi(argv[1]) : 4, size = 32;
-  nc::Key key{.seed = 1};                                                    // names every random number below
+  const nc::i64 epochs = argc > 2 ? std::atoi(argv[2]) : 4, size = 32;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};  // names every random number below
 
   // Pictures: uint8 [N, 28, 28, 1]. The first 10,000 of a random order train, all test pictures test.
   nc::data::Images images = nc::data::limit(nc::data::fashion_mnist(), 10000, key);

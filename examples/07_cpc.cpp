@@ -10,7 +10,7 @@
 // layer norm: batch statistics would carry word from one patch to the next.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/07_cpc.cpp -ltbb -lz -o cpc
-//   ./cpc [EPOCHS]
+//   ./cpc [SEED] [EPOCHS]
 #include <nacre/data/idx.hpp>
 #include <nacre/eval/probe.hpp>
 #include <nacre/methods/cpc.hpp>
@@ -24,8 +24,8 @@ namespace nc = nacre;
 using nc::i64;
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 4, size = 32;
-  const nc::Key key{.seed = 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 4, size = 32;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
   const nc::data::Images images = nc::data::limit(nc::data::fashion_mnist(), 4000, key);
   const nc::data::Images test = nc::data::limit(nc::data::fashion_mnist_test(), 2000, key);
   const nc::data::Normalization norm = nc::data::mean_std(images);

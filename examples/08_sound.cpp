@@ -5,7 +5,7 @@
 //   sound   -> encoder -> unit row      all others' sounds, and the row of a sound likewise
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/08_sound.cpp -ltbb -lpng -ljpeg
-//       -lsndfile -o sound && ./sound [EPOCHS] [PICTURES, 0: all]
+//       -lsndfile -o sound && ./sound [SEED] [EPOCHS] [PICTURES, 0: all]
 #include <nacre/data/file.hpp>
 #include <nacre/data/image_io.hpp>
 #include <nacre/data/loader.hpp>
@@ -20,6 +20,7 @@
 #endif
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace nc = nacre;
 using nc::i64, nc::Var;
@@ -52,7 +53,8 @@ double right(const nc::Tensor<float>& rows, const nc::Tensor<float>& among) {  /
 }
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 100, most = argc > 2 ? std::atoi(argv[2]) : 128;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 100, most = argc > 3 ? std::atoi(argv[3]) : 128;
   const i64 size = 32, frames = 112;  // pixels, hundredths of a second
   nc::data::TalkingPictures set;
 #if __has_include(<sndfile.h>)
@@ -71,20 +73,22 @@ int main(int argc, char** argv) {
   options.negatives = std::min<i64>(n - 1, 512);
   options.encoder = {.width = 16, .stem = nc::models::Stem::cifar};
   options.sound_encoder = {.width = 16, .in_channels = 1};
-  nc::methods::Avid<float> avid(options, n, nc::Key{1});
+  nc::methods::Avid<float> avid(options, n, key);
   nc::methods::encode_banks(avid, pictures, sounds);  // rows: what the untrained networks say
-  std::printf("sound of a picture, untrained: %.1f %%\n", right(avid.bank.rows(), avid.sound_bank.rows()));
+  double untrained = right(avid.bank.rows(), avid.sound_bank.rows());
 
   auto views = nc::pretext::sound_views({.image = size, .frames = frames, .augment = nc::data::gentle(),
                                          .until = 0.7, .mask_frames = 6, .sounds = set.sounds});
-  nc::Loader loader(set.pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, nc::Key{1});
+  nc::Loader loader(set.pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, key);
   nc::optim::AdamW<float> adam(avid);
-  nc::train::Trainer trainer(avid, adam, {.lr = 1e-3, .steps = loader.steps()}, nc::Key{1});
+  nc::train::Trainer trainer(avid, adam, {.lr = 1e-3, .steps = loader.steps()}, key);
   for (nc::Batch& batch : loader) {
     double loss = trainer.step(batch);
     if (batch.step % 40 == 0) std::printf("%3.0f %%: loss %.2f\n", 100 * static_cast<double>(batch.progress), loss);
   }
   Var<float> seen = avid.embed_image(Var<float>(pictures(0, n))), heard = avid.embed_sound(Var<float>(sounds(0, n)));
-  std::printf("sound of a picture %.1f %%, picture of a sound %.1f %%, chance %.1f %%\n",
-              right(seen.value(), heard.value()), right(heard.value(), seen.value()), 100. / static_cast<double>(n));
+  std::printf("seed %llu: %.1f %% of %lld pictures find their sound (untrained %.1f, chance %.1f), ",
+              static_cast<unsigned long long>(key.seed), right(seen.value(), heard.value()),
+              static_cast<long long>(n), untrained, 100. / static_cast<double>(n));
+  std::printf("%.1f %% of sounds their picture\n", right(heard.value(), seen.value()));
 }

@@ -5,7 +5,7 @@
 //   out: does it come from the same scene? Guessing, raw pixels and the untrained network stand beside the trained one.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/09_video.cpp -ltbb -lz
-//       -lavformat -lavcodec -lswscale -lavutil -o video && ./video [EPOCHS] [vince]
+//       -lavformat -lavcodec -lswscale -lavutil -o video && ./video [SEED] [EPOCHS] [vince]
 #include <nacre/data/loader.hpp>
 #include <nacre/eval/retrieval.hpp>
 #include <nacre/methods/video.hpp>
@@ -24,16 +24,14 @@ using nc::i64;
 
 const i64 size = 32, gap = 10;  // pixels; frames that a match must be away
 
-// Percent of held-out frames whose nearest other frame is of their scene. embed: pictures [n, S, S, C] -> [n, ..].
+// Of held-out frames: is the nearest other frame of their scene? embed: pictures [n, S, S, C] -> [n, ..].
 template <class F>
-void report(const char* who, const nc::data::Clips& scenes, const nc::data::Normalization& norm, const F& embed) {
+nc::eval::Retrieval ask(const nc::data::Clips& scenes, const nc::data::Normalization& norm, const F& embed) {
   i64 n = scenes.frames.size();
   nc::Tensor<i64> frame({n});
   for (i64 i = 0; i < n; ++i) frame[i] = i - scenes[scenes.clip_of(i)].begin;
   auto rows = embed(nc::data::evaluation_batch(scenes.frames, 0, n, size, norm));
-  auto r = nc::eval::retrieval(rows, scenes.frames.labels, frame, gap);
-  std::printf("%-12s %5.1f %% of %lld frames find their scene (chance %.1f %%)\n", who, r.percent,
-              static_cast<long long>(r.queries), r.chance);
+  return nc::eval::retrieval(rows, scenes.frames.labels, frame, gap);
 }
 
 template <class Method>
@@ -59,8 +57,8 @@ void train(Method& method, const nc::data::Clips& clips, const nc::data::Normali
 }
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 6;
-  nc::Key key{.seed = 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 6;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
   nc::data::Clips all = lesson::films(96), clips = nc::data::part(all, 0, 0.7);
   nc::data::Clips scenes = nc::data::cut_clips(nc::data::part(all, 0.7, 1), 40);
   auto norm = nc::data::mean_std(clips.frames);
@@ -70,13 +68,15 @@ int main(int argc, char** argv) {
   // Group norm, not batch norm: frames of a film correlate, and the statistics of a batch would give them away.
   nc::models::ResNetOptions small{
       .depth = 18, .width = 8, .stem = nc::models::Stem::cifar, .norm = nc::nn::Norm::group};
-  report("pixels", scenes, norm, [](const auto& x) { return x; });
   auto run = [&](auto method, i64 views) {
     auto features = [&](const auto& x) { return method.encoder.embed(x); };
-    report("untrained", scenes, norm, features);
+    auto pixels = ask(scenes, norm, [](const auto& x) { return x; }), untrained = ask(scenes, norm, features);
     train(method, clips, norm, views, epochs, key);
-    report("trained", scenes, norm, features);
+    auto trained = ask(scenes, norm, features);
+    std::printf("seed %llu: %.1f %% of %lld frames find their scene (untrained %.1f, pixels %.1f, chance %.1f)\n",
+                static_cast<unsigned long long>(key.seed), trained.percent, static_cast<long long>(trained.queries),
+                untrained.percent, pixels.percent, trained.chance);
   };
-  if (argc > 2 && std::string(argv[2]) == "vince") run(nc::methods::Vince<float>({.encoder = small}, key), 4);
+  if (argc > 3 && std::string(argv[3]) == "vince") run(nc::methods::Vince<float>({.encoder = small}, key), 4);
   else run(nc::methods::VideoContrast<float>({.encoder = small}, key), 2);
 }

@@ -6,7 +6,7 @@
 //   nearest other one, at least 10 frames away if it is of its own track: is it the same walker?
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/10_tracks.cpp -ltbb -lz
-//       -lavformat -lavcodec -lswscale -lavutil -o tracks && ./tracks [EPOCHS]
+//       -lavformat -lavcodec -lswscale -lavutil -o tracks && ./tracks [SEED] [EPOCHS]
 #include <nacre/data/loader.hpp>
 #include <nacre/data/tracker.hpp>
 #include <nacre/eval/retrieval.hpp>
@@ -34,21 +34,19 @@ nc::data::Clips tracked(const nc::data::Clips& film) {
   return patches;
 }
 
-// Percent of patches whose nearest other patch is of their track. embed: pictures [n, S, S, C] -> [n, ..].
+// Of patches: is the nearest other patch of their track? embed: pictures [n, S, S, C] -> [n, ..].
 template <class F>
-void report(const char* who, const nc::data::Clips& tracks, const nc::data::Normalization& norm, const F& embed) {
+nc::eval::Retrieval ask(const nc::data::Clips& tracks, const nc::data::Normalization& norm, const F& embed) {
   i64 n = tracks.frames.size();
   nc::Tensor<i64> frame({n});
   for (i64 i = 0; i < n; ++i) frame[i] = i - tracks[tracks.clip_of(i)].begin;
   auto rows = embed(nc::data::evaluation_batch(tracks.frames, 0, n, size, norm));
-  auto r = nc::eval::retrieval(rows, tracks.frames.labels, frame, apart);
-  std::printf("%-10s %5.1f %% of %lld patches find their walker (chance %.1f %%)\n", who, r.percent,
-              static_cast<long long>(r.queries), r.chance);
+  return nc::eval::retrieval(rows, tracks.frames.labels, frame, apart);
 }
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 12;
-  nc::Key key{.seed = 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 12;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
   nc::data::Clips film = lesson::walkers(384);
   nc::data::Clips train = tracked(nc::data::part(film, 0, 0.7)), test = tracked(nc::data::part(film, 0.7, 1));
   auto norm = nc::data::mean_std(train.frames);
@@ -61,8 +59,7 @@ int main(int argc, char** argv) {
   options.encoder = {.depth = 18, .width = 8, .stem = nc::models::Stem::cifar, .norm = nc::nn::Norm::group};
   nc::methods::Tracks<float> method(options, key);
   auto features = [&](const auto& x) { return method.encoder.embed(x); };
-  report("pixels", test, norm, [](const auto& x) { return x; });
-  report("untrained", test, norm, features);
+  auto pixels = ask(test, norm, [](const auto& x) { return x; }), untrained = ask(test, norm, features);
 
   nc::optim::Sgd<float> sgd(method, {.momentum = 0.9, .weight_decay = 5e-4});
   double sum = 0;
@@ -77,5 +74,8 @@ int main(int argc, char** argv) {
                 sum / static_cast<double>(loader.steps_per_epoch()));
     sum = 0;
   }
-  report("trained", test, norm, features);
+  auto trained = ask(test, norm, features);
+  std::printf("seed %llu: %.1f %% of %lld patches find their walker (untrained %.1f, pixels %.1f, chance %.1f)\n",
+              static_cast<unsigned long long>(key.seed), trained.percent, static_cast<long long>(trained.queries),
+              untrained.percent, pixels.percent, trained.chance);
 }

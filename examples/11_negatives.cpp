@@ -10,12 +10,13 @@
 // nearest of all are mostly false; the ring lets those go. Debiasing hardly changes the shares: it takes what false
 // negatives are expected to weigh off the sum, and all forces grow.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude examples/11_negatives.cpp -ltbb -o negatives && ./negatives
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude examples/11_negatives.cpp -ltbb -o negatives && ./negatives [SEED]
 #include <nacre/bank/mochi.hpp>
 #include <nacre/losses/contrast_batch.hpp>
 #include <nacre/ops/normalize.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 
 namespace nc = nacre;
 using nc::i64;
@@ -24,11 +25,11 @@ using nc::losses::ContrastOptions, nc::losses::Denominator, nc::losses::Relation
 const i64 things = 240, of_a_class = 24, dim = 16;
 
 // Unit rows: what two classes have in common, what the class has of its own, the thing, and the view.
-nc::Tensor<double> seen(const char* view) {
+nc::Tensor<double> seen(const char* view, nc::Key key) {
   auto x = nc::Tensor<double>::zeros({things, dim});
   for (i64 i = 0; i < things; ++i) {
     auto add = [&](const char* what, i64 number, double size) {
-      nc::Random random(nc::Key{1}.fold(what).fold(static_cast<nc::u64>(number)));
+      nc::Random random(key.fold(what).fold(static_cast<nc::u64>(number)));
       for (i64 d = 0; d < dim; ++d) x[i * dim + d] += size * random.normal();
     };
     add("pair", i / of_a_class / 2, 1.0);
@@ -39,8 +40,9 @@ nc::Tensor<double> seen(const char* view) {
   return nc::l2_normalize(nc::Var<double>(x)).value();
 }
 
-int main() {
-  nc::Tensor<double> one = seen("one view"), two = seen("the other");
+int main(int argc, char** argv) {
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
+  nc::Tensor<double> one = seen("one view", key), two = seen("the other", key);
   auto plain_scores = nc::matmul(nc::Var<double>(one), nc::Var<double>(two), {.transpose_b = true}).value();
   Relations pairs = nc::losses::pair_relations(things);  // row i and column i; nothing else is known to be related
 
@@ -78,7 +80,8 @@ int main() {
   policy("hard weights, debiased", {.temperature = .5, .beta = 1, .tau_plus = .1});
 
   // MoCHi: to each row 32 negatives more, mixed from its 24 hardest
-  auto mixes = nc::mochi(one, two, {.hardest = 24, .mixes = 24, .query_mixes = 8}, nc::Key{2}).reshape({-1, dim});
+  auto mixes =
+      nc::mochi(one, two, {.hardest = 24, .mixes = 24, .query_mixes = 8}, key.fold("mixes")).reshape({-1, dim});
   nc::Tensor<i64> own({things, 32});
   for (i64 i = 0; i < own.size(); ++i) own[i] = i;
   std::vector<nc::Var<double>> both{plain_scores, nc::gathered_dot(nc::Var<double>(one), mixes, own)};

@@ -9,7 +9,7 @@
 // the best linear head (eval/invariance.hpp): 0 not at all, 1 the picture is lost.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/12_pretext.cpp -ltbb -lz -o pretext
-//   ./pretext [EPOCHS]
+//   ./pretext [SEED] [EPOCHS]
 #include <nacre/data/idx.hpp>
 #include <nacre/eval/invariance.hpp>
 #include <nacre/eval/probe.hpp>
@@ -28,8 +28,8 @@ namespace nc = nacre;
 using nc::i64;
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 6, size = 32;
-  const nc::Key key{.seed = 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 6, size = 32;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
   const nc::data::Images images = nc::data::limit(nc::data::fashion_mnist(), 4000, key);
   const nc::data::Images test = nc::data::limit(nc::data::fashion_mnist_test(), 1000, key);
   const nc::data::Normalization norm = nc::data::mean_std(images);

@@ -8,7 +8,7 @@
 // it what eval/metrics.hpp measures. The first run's loss looks splendid; every measure says what became of it.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/13_collapse.cpp -ltbb -lz -o collapse
-//   ./collapse [STEPS]      writes collapse.html
+//   ./collapse [SEED] [STEPS]      writes collapse.html
 #include <nacre/data/idx.hpp>
 #include <nacre/data/loader.hpp>
 #include <nacre/eval/metrics.hpp>
@@ -21,6 +21,7 @@
 #include <nacre/train/page.hpp>
 
 #include <cstdio>
+#include <cstdlib>
 #include <filesystem>
 #include <numeric>
 
@@ -42,9 +43,10 @@ nc::data::Images shapes(i64 n) {  // a disc, a square or a cross of one colour o
 }
 
 int main(int argc, char** argv) {
-  const i64 steps = argc > 1 ? std::atoi(argv[1]) : 250, batch = 128, dim = 32;
+  const i64 steps = argc > 2 ? std::atoi(argv[2]) : 250, batch = 128, dim = 32;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
   const bool fashion = std::filesystem::exists(nc::data::fashion_mnist_directory);
-  const nc::data::Images images = fashion ? limit(nc::data::fashion_mnist(), 10000, nc::Key{1}) : shapes(3000);
+  const nc::data::Images images = fashion ? limit(nc::data::fashion_mnist(), 10000, key) : shapes(3000);
   const double chance[] = {2, std::log(2.0 * batch - 1)};  // of random directions; of views that are all alike
   const char* names[] = {"attraction only", "with repulsion"};
   std::pair<nc::train::svg::LineChart, const char*> figures[] = {
@@ -58,9 +60,9 @@ int main(int argc, char** argv) {
   std::iota(axis.begin(), axis.end(), 0);
 
   for (int repulsion : {0, 1}) {
-    nc::methods::Simclr<float> model({.encoder = {.width = 16, .in_channels = images.channels}, .dim = dim}, {1});
+    nc::methods::Simclr<float> model({.encoder = {.width = 16, .in_channels = images.channels}, .dim = dim}, key);
     nc::optim::Sgd<float> sgd(model, {.momentum = 0.9, .weight_decay = 5e-4});
-    nc::Loader loader(images, nc::pretext::two_views({.image = 32}), {.batch = batch, .epochs = steps}, nc::Key{1});
+    nc::Loader loader(images, nc::pretext::two_views({.image = 32}), {.batch = batch, .epochs = steps}, key);
     for (auto& f : figures) f.first.lines.push_back({names[repulsion], axis, {}, 1 - repulsion});
     std::printf("%-16s step    loss  chance     std  alignment  uniformity  effective rank\n", names[repulsion]);
 

@@ -3,7 +3,7 @@
 // libraries read them, else squares that climb and hum. Trained on the first 70 % of each film, asked on the rest.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/14_in_time.cpp -ltbb -lavformat
-//       -lavcodec -lswscale -lavutil -lz -o in_time && ./in_time [EPOCHS]
+//       -lavcodec -lswscale -lavutil -lz -o in_time && ./in_time [SEED] [EPOCHS]
 #include <nacre/data/clips.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/eval/knn.hpp>
@@ -15,6 +15,7 @@
 #include <nacre/data/ffmpeg.hpp>
 #endif
 #include <cstdio>
+#include <cstdlib>
 
 namespace nc = nacre;
 using nc::i64, nc::Var;
@@ -31,7 +32,8 @@ Film climber(i64 period) {  // 20 s, 10 pictures a second; period: pictures
 }
 
 int main(int argc, char** argv) {
-  const i64 epochs = argc > 1 ? std::atoi(argv[1]) : 20, size = 32, frames = 96, half_a_second = 50;
+  const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
+  const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 20, size = 32, frames = 96, half_a_second = 50;
   std::vector<Film> films{climber(70), climber(30)};
 #if __has_include(<libavformat/avformat.h>)
   if (std::string at = "/usr/share/doc/opencv-doc/opencv4/html/"; nc::data::is_file(at + "box.mp4.gz"))
@@ -61,30 +63,35 @@ int main(int argc, char** argv) {
   nc::methods::AvtsOptions options;
   options.encoder = {.width = 16, .stem = nc::models::Stem::cifar};
   options.sound_encoder = {.width = 16, .in_channels = 1};
-  nc::methods::Avts<float> avts(options, nc::Key{1});
-  auto report = [&](const char* who) {  // the nearest sound of each held-out picture
+  nc::methods::Avts<float> avts(options, key);
+  struct Percent { double film = 0, moment = 0, any_film = 0, any_moment = 0; };
+  auto ask = [&] {  // the nearest sound of each held-out picture
     std::vector<nc::data::Window> windows;
     for (i64 i = 0; i < n; ++i) windows.push_back(nc::data::around(held, i, frames));
     Var<float> seen = avts.embed_image(Var<float>(nc::data::evaluation_batch(asked, 0, n, size, norm)));
     Var<float> heard = avts.embed_sound(Var<float>(nc::data::sound_batch(held, windows, frames)));
+    double one = 100. / static_cast<double>(n);
+    Percent p;
     auto found = nc::eval::nearest(seen.value(), heard.value(), 1).index;
-    double film = 0, moment = 0, any_film = 0, any_moment = 0, one = 100. / static_cast<double>(n);
     for (i64 i = 0; i < n; ++i)
       for (i64 j = 0; j < n; ++j) {
         bool same = held.of_picture(i).begin == held.of_picture(j).begin;
         bool near = same && std::abs(held.at[i] - held.at[j]) <= half_a_second;
-        if (j == found[i]) film += same * one, moment += near * one;
-        any_film += same * one * one / 100, any_moment += near * one * one / 100;
+        if (j == found[i]) p.film += same * one, p.moment += near * one;
+        p.any_film += same * one * one / 100, p.any_moment += near * one * one / 100;
       }
-    std::printf("%s: right film %.0f %% (chance %.0f), within half a second %.0f %% (chance %.0f)\n", who, film,
-                any_film, moment, any_moment);
+    return p;
   };
-  report("untrained");
+  Percent untrained = ask();
   auto views = nc::pretext::sound_views({.image = size, .frames = frames, .augment = nc::data::gentle(),
                                          .shift = half_a_second, .sounds = train});
-  nc::Loader loader(pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, nc::Key{1});
+  nc::Loader loader(pictures, views, {.batch = 32, .epochs = epochs, .normalization = norm}, key);
   nc::optim::AdamW<float> adam(avts);
-  nc::train::Trainer trainer(avts, adam, {.lr = 1e-3, .steps = loader.steps()}, nc::Key{1});
+  nc::train::Trainer trainer(avts, adam, {.lr = 1e-3, .steps = loader.steps()}, key);
   for (nc::Batch& batch : loader) trainer.step(batch);
-  report("trained");
+  Percent p = ask();
+  std::printf("seed %llu: right film %.1f %% (untrained %.1f, chance %.1f), ",
+              static_cast<unsigned long long>(key.seed), p.film, untrained.film, p.any_film);
+  std::printf("within half a second %.1f %% (untrained %.1f, chance %.1f)\n", p.moment, untrained.moment,
+              p.any_moment);
 }
