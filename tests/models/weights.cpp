@@ -9,14 +9,18 @@ using models::ResNet, models::Stem;
 
 namespace {
 
-template <class T = float>
-ResNet<T> used(models::ResNetOptions o, u64 seed = 1) {
-  ResNet<T> net(o, Key{seed});
+template <class Net>
+Net with_statistics(Net net) {
+  using T = typename Net::value_type;
   u64 k = 0;
   nn::for_each_state(net, [&](const std::string& name, State<T>& s) {
     s.value() = name.ends_with("var") ? uniform<T>(s.shape(), 0.5, 2, ++k) : uniform<T>(s.shape(), -0.3, 0.3, ++k);
   });
   return net;
+}
+template <class T = float>
+ResNet<T> used(models::ResNetOptions o, u64 seed = 1) {
+  return with_statistics(ResNet<T>(o, Key{seed}));
 }
 
 const models::ResNetOptions tiny{.width = 2, .stem = Stem::cifar};
@@ -122,6 +126,46 @@ TEST_CASE("a file says how its pictures were prepared") {
   CHECK(about.image_size == 48);
   models::save_encoder(directory / "again", used(tiny), about);
   CHECK(scratch::content(directory / "again") == scratch::content(directory / "e"));
+}
+
+TEST_CASE("a pair of encoders comes back from one file; a file without its std, or without one network, is refused") {
+  scratch::Directory directory;
+  const data::Normalization n{{0.1f, 0.2f, 0.3f}, {0.4f, 0.5f, 0.6f}};
+  std::string path = directory / "e";
+  for (models::ResNetOptions o : {tiny, models::ResNetOptions{.depth = 50, .width = 2, .stem = Stem::imagenet},
+                                  {.depth = 34, .width = 2, .stem = Stem::cifar, .norm = nn::Norm::layer}}) {
+    auto pair = with_statistics(models::ColorPair<float>(o, n, Key{1}));
+    models::save_encoder(path, pair, {.normalization = n, .image_size = 48});
+    CHECK(models::holds_color_pair(io::SafeTensors::open(path)));
+    models::EncoderFile about;
+    auto back = models::load_color_pair<float>(path, &about);
+    CHECK(back.std == n.std);
+    CHECK(about.normalization.mean == n.mean);
+    CHECK(about.image_size == 48);
+    CHECK(back.options().depth == o.depth);
+    CHECK(back.options().in_channels == 3);
+    CHECK(back.options().norm == o.norm);
+    auto x = randn<float>({2, 20, 17, 3});
+    CHECK(same_bits(back.embed(x), pair.embed(x)));
+  }
+  check_says(scratch::error<DataError>([&] { models::load_encoder<float>(path); }), {"load_color_pair"});
+  models::ColorPair<float> pair(tiny, n, Key{1});
+  check_message([&] { models::save_encoder(path, pair); }, {"save_encoder", "normalization"});
+
+  models::save_encoder(path, pair, {.normalization = n});
+  auto file = io::SafeTensors::open(path);
+  auto without = [&](const std::string& tensors, const std::string& key) {
+    io::SafeTensorsWriter w;
+    for (const auto& info : file.tensors())
+      if (!info.name.starts_with(tensors)) w.add(info.name, file.get<float>(info.name));
+    for (const auto& [name, value] : file.metadata())
+      if (name != key) w.metadata(name, value);
+    w.save(directory / "less");
+    return scratch::error<DataError>([&] { models::load_color_pair<float>(directory / "less"); });
+  };
+  check_says(without("none", "std"), {"load_color_pair", "normalised"});
+  check_says(without("chroma.", ""), {"missing: chroma.conv1.weight", "and 60 more"});
+  check_says(without("luma.", ""), {"needs luma.conv1.weight"});
 }
 
 TEST_CASE("preparation that no picture can have is an error, not a guess") {

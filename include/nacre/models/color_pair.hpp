@@ -7,7 +7,7 @@
 //
 // A fixed linear map of the deviations from the mean colour, which stays 0, as padding is; Lab, the paper's other
 // choice, is not linear. The pair is an encoder as any other: features(), stages() (channels side by side), embed().
-// `luma` and `chroma` are encoders of their own: ResNets are saved one by one (models/weights.hpp).
+// `luma` and `chroma` are encoders of their own; a pair of ResNets has one file (models/weights.hpp).
 // ITU-R BT.601; Tian et al., "Contrastive multiview coding", 2020. Throws nacre::Error.
 // Tested in tests/models/color_pair.cpp.
 #pragma once
@@ -42,6 +42,7 @@ LumaChroma<T> luma_chroma(const Var<T>& x, const std::array<float, 3>& std) {
 
 template <class T, class Encoder = ResNet<T>>
 struct ColorPair {
+  using value_type = T;
   std::array<float, 3> std;  // by which pictures were divided
   Encoder luma, chroma;      // of 1 and of 2 channels
 
@@ -53,6 +54,12 @@ struct ColorPair {
     check(n.known(), "color_pair", [] { return std::string("the normalization is not known"); });
   }
 
+  // Of both, but for the channels: those of the pictures.
+  ResNetOptions options() const
+    requires requires(const Encoder& e) { e.options(); }
+  {
+    return with(luma.options(), 3);
+  }
   i64 features() const { return luma.features() + chroma.features(); }
   Stages<T> stages(const Var<T>& x) const
     requires requires(const Encoder& e) { e.stages(x); }

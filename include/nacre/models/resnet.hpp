@@ -74,6 +74,7 @@ class ResNet {
     features_ = in;
   }
 
+  using value_type = T;
   const ResNetOptions& options() const { return options_; }
   i64 features() const { return features_; }  // numbers a picture: 8 width, 32 width for ResNet-50
 

@@ -3,6 +3,8 @@
 //   models::save_encoder("encoder.safetensors", encoder, {.normalization = n, .image_size = 32});
 //   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
 //
+// A ColorPair likewise: both networks in one file, their names after `luma.` and `chroma.`; load_color_pair reads it.
+//
 // Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
 // shapes, a norm that is not batch norm off the metadata. `fc.*` (named in EncoderFile::unused) and
 // `*.num_batches_tracked` of torchvision are accepted and left out. Any float type is read. Loading is all or nothing:
@@ -13,7 +15,7 @@
 #include <nacre/data/dataset.hpp>
 #include <nacre/io/json.hpp>
 #include <nacre/io/safetensors.hpp>
-#include <nacre/models/resnet.hpp>
+#include <nacre/models/color_pair.hpp>
 
 namespace nacre::models {
 
@@ -53,13 +55,13 @@ struct Differences {
 };
 
 // f(name, tensor) over parameters, then states.
-template <class T, class F>
-void each_weight(ResNet<T>& encoder, F&& f) {
+template <class Encoder, class F, class T = typename Encoder::value_type>
+void each_weight(Encoder& encoder, F&& f) {
   nn::for_each_parameter(encoder, [&](const std::string& name, Parameter<T>& p) { f(name, p.value()); });
   nn::for_each_state(encoder, [&](const std::string& name, State<T>& s) { f(name, s.value()); });
 }
-template <class T, class F>
-void each_weight(const ResNet<T>& encoder, F&& f) {
+template <class Encoder, class F, class T = typename Encoder::value_type>
+void each_weight(const Encoder& encoder, F&& f) {
   nn::for_each_parameter(encoder, [&](const std::string& name, const Parameter<T>& p) { f(name, p.value()); });
   nn::for_each_state(encoder, [&](const std::string& name, const State<T>& s) { f(name, s.value()); });
 }
@@ -77,12 +79,13 @@ inline nn::Norm read_norm(const io::SafeTensors& file) {
                                       "; need batch, group or layer");
 }
 
-inline ResNetOptions read_options(const io::SafeTensors& file) {
-  const io::TensorInfo* conv1 = file.find("conv1.weight");
+// Of the network whose names begin with `prefix`.
+inline ResNetOptions read_options(const io::SafeTensors& file, const std::string& prefix = "") {
+  const io::TensorInfo* conv1 = file.find(prefix + "conv1.weight");
   bool square = conv1 && conv1->shape.rank() == 4 && conv1->shape[2] == conv1->shape[3];
   check<DataError>(square && (conv1->shape[2] == 7 || conv1->shape[2] == 3), "load_encoder", [&] {
     return file.file_name() +
-           " is not a ResNet of torchvision's names: needs conv1.weight [width, channels, 7, 7] or " +
+           " is not a ResNet of torchvision's names: needs " + prefix + "conv1.weight [width, channels, 7, 7] or " +
            "[width, channels, 3, 3]" + (conv1 ? ", got " + conv1->shape.str() : "");
   });
   u64 width = static_cast<u64>(conv1->shape[0]), bytes = 0;
@@ -92,7 +95,8 @@ inline ResNetOptions read_options(const io::SafeTensors& file) {
     return file.file_name() + ": conv1.weight is " + conv1->shape.str() +
            ", but the file is too small for a ResNet of that width";
   });
-  bool bottleneck = file.contains("layer1.0.conv3.weight"), deep = file.contains("layer3.5.conv1.weight");
+  bool bottleneck = file.contains(prefix + "layer1.0.conv3.weight");
+  bool deep = file.contains(prefix + "layer3.5.conv1.weight");
   return {.depth = bottleneck ? 50
                    : deep     ? 34
                               : 18,
@@ -118,19 +122,39 @@ inline void read_channels(const io::SafeTensors& file, const char* key, bool pos
   for (std::size_t i = 0; i < 3; ++i) into[i] = static_cast<float>(v.items[i].number);
 }
 
+inline EncoderFile read_about(const io::SafeTensors& file) {
+  EncoderFile about;
+  read_channels(file, "mean", false, about.normalization.mean);
+  read_channels(file, "std", true, about.normalization.std);
+  for (const auto& info : file.tensors())
+    if (info.name.starts_with("fc.")) about.unused.push_back(info.name);
+  if (auto found = file.metadata().find("image_size"); found != file.metadata().end()) {
+    u64 size = 0;
+    if (io::json::parse_u64(found->second, size) && size <= 4096) about.image_size = static_cast<i64>(size);
+  }
+  return about;
+}
+
 }  // namespace detail
 
-// `about` may say how pictures are prepared, so that whoever loads the file prepares them alike.
-template <class T>
-void save_encoder(const std::string& path, const ResNet<T>& encoder, const EncoderFile& about = {}) {
+// Is it a file for load_color_pair?
+inline bool holds_color_pair(const io::SafeTensors& file) { return file.contains("luma.conv1.weight"); }
+
+// `about` may say how pictures are prepared, so that whoever loads the file prepares them alike; for a
+// ColorPair it says by which std pictures are divided.
+template <class Encoder>
+void save_encoder(const std::string& path, const Encoder& encoder, const EncoderFile& about = {}) {
   io::SafeTensorsWriter writer;
-  detail::each_weight(encoder, [&](const std::string& name, const Tensor<T>& t) {
+  detail::each_weight(encoder, [&]<class T>(const std::string& name, const Tensor<T>& t) {
     Tensor<T> stored = t.rank() == 4 ? detail::moved_axis(t, true) : t;
     Tensor<float> as_float(stored.shape());
     for (i64 i = 0; i < stored.size(); ++i) as_float[i] = static_cast<float>(stored[i]);
     writer.add(name, as_float);
   });
-  const ResNetOptions& o = encoder.options();
+  if constexpr (requires { encoder.std; })
+    check(about.normalization.std == encoder.std, "save_encoder",
+          [] { return std::string("a pair of encoders needs the normalization it was made with"); });
+  const ResNetOptions o = encoder.options();
   writer.metadata("model", "resnet" + std::to_string(o.depth));
   writer.metadata("stem", o.stem == Stem::cifar ? "cifar" : "imagenet");
   if (o.norm != nn::Norm::batch) writer.metadata("norm", detail::name_of(o.norm));
@@ -146,8 +170,9 @@ void save_encoder(const std::string& path, const ResNet<T>& encoder, const Encod
 }
 
 // Overwrites the weights of an encoder of the same shape.
-template <class T>
-void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
+template <class Encoder>
+void load_weights(const io::SafeTensors& file, Encoder& encoder) {
+  using T = typename Encoder::value_type;
   detail::Differences wrong;
   std::size_t used = 0;
   std::vector<Tensor<T>> staged;
@@ -190,20 +215,26 @@ void load_weights(const io::SafeTensors& file, ResNet<T>& encoder) {
 template <class T>
 ResNet<T> load_encoder(const std::string& path, EncoderFile* about = nullptr) {
   io::SafeTensors file = io::SafeTensors::open(path);
+  check<DataError>(!holds_color_pair(file), "load_encoder",
+                   [&] { return file.file_name() + " holds a pair of encoders: read it by load_color_pair"; });
   ResNet<T> encoder(detail::read_options(file), Key{});
   load_weights(file, encoder);
-  if (about) {
-    *about = {};
-    detail::read_channels(file, "mean", false, about->normalization.mean);
-    detail::read_channels(file, "std", true, about->normalization.std);
-    for (const auto& info : file.tensors())
-      if (info.name.starts_with("fc.")) about->unused.push_back(info.name);
-    if (auto found = file.metadata().find("image_size"); found != file.metadata().end()) {
-      u64 size = 0;
-      if (io::json::parse_u64(found->second, size) && size <= 4096) about->image_size = static_cast<i64>(size);
-    }
-  }
+  if (about) *about = detail::read_about(file);
   return encoder;
+}
+
+// The pair of a file.
+template <class T>
+ColorPair<T> load_color_pair(const std::string& path, EncoderFile* about = nullptr) {
+  io::SafeTensors file = io::SafeTensors::open(path);
+  EncoderFile said = detail::read_about(file);
+  check<DataError>(said.normalization.known(), "load_color_pair", [&] {
+    return file.file_name() + " does not say by which mean and std pictures are normalised; a pair needs them";
+  });
+  ColorPair<T> pair(detail::read_options(file, "luma."), said.normalization, Key{});
+  load_weights(file, pair);
+  if (about) *about = said;
+  return pair;
 }
 
 }  // namespace nacre::models
