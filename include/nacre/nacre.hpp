@@ -5,6 +5,7 @@
 // signatures); backend/cuda.hpp. tests/umbrella.sh keeps the list complete.
 #pragma once
 
+#include <nacre/autograd/grad_cache.hpp>
 #include <nacre/autograd/gradcheck.hpp>
 #include <nacre/bank/memory_bank.hpp>
 #include <nacre/bank/mochi.hpp>

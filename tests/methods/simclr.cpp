@@ -9,10 +9,11 @@ using methods::SimclrOptions;
 
 namespace {
 
-SimclrOptions small() {
+SimclrOptions small(i64 chunk = 0) {
   SimclrOptions o;
   o.encoder = {.depth = 18, .width = 2, .stem = models::Stem::cifar, .in_channels = 1};
   o.dim = 6;
+  o.chunk = chunk;
   return o;
 }
 Batch noise(i64 samples) {
@@ -24,6 +25,16 @@ Loader loader() {
   return Loader(test::pictures(24, 8, 1), pretext::two_views({.image = 8}), {.batch = 6, .epochs = 2}, Key{5});
 }
 
+// Batch norm, then one corner of the picture, which is black: a row that tells nothing but its chunk's statistics.
+struct Corner {
+  nn::BatchNorm<double> bn{8};
+  i64 features() const { return 8; }
+  Var<double> operator()(const Var<double>& x) const {
+    return reshape(slice(reshape(bn(x), {x.dim(0), 4, 8}), 1, 0, 1), {x.dim(0), 8});
+  }
+  static void visit(auto& self, auto&& f) { f("bn", self.bn); }
+};
+
 }  // namespace
 
 TEST_CASE("every gradient of the whole loss agrees with finite differences, and the check can fail") {
@@ -31,6 +42,9 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
   Batch batch = noise(3);
   test::check_gradient(simclr, [&](Tape& tape) { return simclr.loss(tape, batch).loss; });
   simclr.options.contrast = {.temperature = 0.5, .beta = 1, .tau_plus = 0.1};
+  test::check_gradient(simclr, [&](Tape& tape) { return simclr.loss(tape, batch).loss; });
+  simclr.options.contrast = {.temperature = 0.5};
+  simclr.options.chunk = 2;
   test::check_gradient(simclr, [&](Tape& tape) { return simclr.loss(tape, batch).loss; });
 }
 
@@ -50,6 +64,58 @@ TEST_CASE("without a choice of negatives both ways to the loss agree") {
 
 TEST_CASE("SimCLR trains to the same bits at any thread count and across a stop") {
   test::check_training([] { return Simclr<float>(small(), Key{3}); }, loader);
+  test::check_training([] { return Simclr<float>(small(5), Key{3}); }, loader);  // of 12 views
+}
+
+TEST_CASE("in chunks, loss and gradients are those of the whole batch where the norm lets samples be") {
+  Batch batch = noise(5);
+  for (nn::Norm norm : {nn::Norm::group, nn::Norm::layer, nn::Norm::batch}) {
+    auto run = [&](i64 chunk) {
+      SimclrOptions o = small(chunk);
+      o.encoder.norm = norm;
+      Simclr<double> simclr(o, Key{3});
+      Tape tape(Mode::train, Key{4});
+      Var<double> loss = simclr.loss(tape, batch).loss;
+      std::vector<Tensor<double>> all{loss.value(), simclr.newest().a.clone(), simclr.newest().b.clone()};
+      backward(loss);
+      nn::for_each_parameter(simclr, [&](const std::string&, Parameter<double>& p) {
+        REQUIRE(p.node()->has_grad);
+        all.push_back(p.node()->grad);
+      });
+      return all;
+    };
+    auto whole = run(0);
+    for (i64 chunk : {2, 4, 9}) {
+      auto chunked = run(chunk);
+      double worst = 0;
+      for (std::size_t i = 0; i < whole.size(); ++i)
+        worst = std::max(worst, test::difference(chunked[i], whole[i]));
+      if (norm == nn::Norm::batch) CHECK(worst > 1e-3);
+      else CHECK(worst < 1e-12);
+    }
+  }
+}
+
+TEST_CASE("batch norm of chunks gives no pair away: a row's chunk holds its positive as rarely as any other") {
+  Simclr<double, Corner> simclr(small(8), Corner{}, Key{3});
+  const i64 n = 32;
+  Batch batch;  // both views of a picture are equal; in order, their chunks would be too
+  batch.image = test::randn<float>({2 * n, 2, 2, 8}, 1);
+  for (i64 i = 0; i < batch.image.size(); ++i)
+    batch.image[i] = i % 32 < 8 ? 0 : batch.image[i % (batch.image.size() / 2)];
+  double pairs = 0, others = 0;
+  for (u64 step = 0; step < 20; ++step) {
+    Tape tape(Mode::train, Key{step});
+    simclr.loss(tape, batch);
+    auto [a, b] = simclr.newest();
+    for (i64 i = 0; i < n; ++i)
+      for (i64 j = 0; j < n; ++j)
+        if (test::same_bits(a.rows(i, i + 1), b.rows(j, j + 1))) (i == j ? pairs : others) += 1;
+  }
+  pairs /= 20 * n;
+  others /= 20 * n * (n - 1);
+  CHECK(std::abs(others - 7.0 / 63) < 0.01);
+  CHECK(std::abs(pairs - others) < 0.04);
 }
 
 TEST_CASE("an untrained encoder starts near the loss of one that tells nothing apart") {

@@ -40,6 +40,13 @@ TEST_CASE("supervised contrastive training has the same bits at any thread count
                        });
 }
 
+TEST_CASE("in chunks the gradient of the whole loss agrees with finite differences, too") {
+  SupCon<double> supcon(small(), Key{3});
+  supcon.options.chunk = 2;
+  Batch batch = noise({0, 1, 0});
+  test::check_gradient(supcon, [&](Tape& tape) { return supcon.loss(tape, batch).loss; });
+}
+
 TEST_CASE("with a class for each picture it is SimCLR; with one class the labels alone attract") {
   SupCon<double> supcon(small(), Key{3});
   methods::Simclr<double> simclr(small(), Key{3});

@@ -59,7 +59,7 @@ class State {
   const Tensor<T, D>& value() const { return value_; }
   Tensor<T, D>& value() { return value_; }
   const Shape& shape() const { return value_.shape(); }
-  // A forward pass in Mode::train may change it; nothing else may.
+  // A first forward pass in Mode::train may change it; nothing else may.
   Tensor<T, D> shared() const { return value_; }
 
  private:

@@ -19,6 +19,7 @@ namespace nacre {
 
 enum class Mode { train, infer };  // batch statistics and dropout, or running statistics and none
 enum class Record { yes, no };     // no: values only, as for a momentum encoder
+enum class Pass { first, again };   // again: running statistics stay, they have moved already (grad_cache.hpp)
 
 class Tape {
  public:
@@ -29,14 +30,15 @@ class Tape {
     virtual void run(double scale) = 0;
   };
 
-  explicit Tape(Mode mode = Mode::train, Key key = {}, Record record = Record::yes)
-      : mode_(mode), record_(record), key_(key.fold("tape")) {}
+  explicit Tape(Mode mode = Mode::train, Key key = {}, Record record = Record::yes, Pass pass = Pass::first)
+      : mode_(mode), record_(record), pass_(pass), key_(key.fold("tape")) {}
   Tape(const Tape&) = delete;
   Tape& operator=(const Tape&) = delete;
   ~Tape() { clear(); }
 
   Mode mode() const { return mode_; }
   bool recording() const { return record_ == Record::yes; }
+  Pass pass() const { return pass_; }
   std::size_t size() const { return steps_.size(); }
   const char* name(std::size_t i) const { return steps_[i]->name; }
 
@@ -62,6 +64,7 @@ class Tape {
  private:
   Mode mode_;
   Record record_;
+  Pass pass_;
   Key key_;
   u64 draws_ = 0;
   std::size_t broken_step_ = static_cast<std::size_t>(-1);

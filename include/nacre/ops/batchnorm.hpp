@@ -1,7 +1,7 @@
 // batch_norm: y = weight (x - mean) / sqrt(var + eps) + bias, per channel (the last extent; any rank >= 2).
 //
-//   training   mean, var over all rows of the batch; the running statistics move by `momentum` (PyTorch's rule:
-//              running = (1 - momentum) running + momentum batch, the variance unbiased)
+//   training   mean, var over all rows of the batch; in a first pass the running statistics move by `momentum`
+//              (PyTorch's rule: running = (1 - momentum) running + momentum batch, the variance unbiased)
 //   otherwise  mean, var are the running statistics: one affine map per channel
 //
 // Backward keeps x, mean and 1/std:  with r = 1/std, s1 = sum gy, s2 = sum gy (x - mean), n rows
@@ -73,13 +73,13 @@ struct BatchNormMap {
       Moments<T, D> batch = known ? *known : moments(x.value());
       Tensor<T, D> rm = running_mean.shared(), rv = running_var.shared();
       mean = batch.mean;
+      bool move = x.tape()->pass() == Pass::first;
       T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
       for (i64 c = 0; c < cols; ++c) {
         T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * batch.var[c] * unbias;
         rstd[c] = 1 / std::sqrt(batch.var[c] + static_cast<T>(o.eps));
         if (std::isfinite(moved_mean) && std::isfinite(moved_var)) {
-          rm[c] = moved_mean;
-          rv[c] = moved_var;
+          if (move) rm[c] = moved_mean, rv[c] = moved_var;
         } else {  // a bad batch leaves nothing behind, nor may it look healthy: x / infinity is 0
           rstd[c] = std::numeric_limits<T>::quiet_NaN();
         }
