@@ -114,7 +114,7 @@ Learner moco_v3(const Config& c, const nc::data::Images&, nc::Key key) {
   return learner(methods::MocoV3<float>({.encoder = encoder_options(c),
                                          .hidden = 8 * c.width,
                                          .dim = c.dim,
-                                         .temperature = c.temperature,
+                                         .contrast = contrast(c),
                                          .momentum = c.encoder_momentum},
                                         key));
 }
@@ -254,11 +254,9 @@ void check_method(const Config& c, const nc::data::Images& images) {
   nc::check(contrast(c).plain() || !has_bank(c) || c.loss == "info_nce", "loss", [] {
     return std::string("--hardest, --semi-hard, --ring, --beta and --tau-plus need --loss info_nce");
   });
-  nc::check(contrast(c).plain() || (make != moco_v3 && make != jigsaw && make != rotnet && make != supervised),
-            "method", [&] {
-              return c.method + " has no choice of negatives: leave out --hardest, --semi-hard, --ring, --beta and "
-                                "--tau-plus";
-            });
+  nc::check(contrast(c).plain() || (make != jigsaw && make != rotnet && make != supervised), "method", [&] {
+    return c.method + " has no choice of negatives: leave out --hardest, --semi-hard, --ring, --beta and --tau-plus";
+  });
   nc::check(!c.mochi || moco_queue, "mochi", [&] { return "--mochi is for moco and moco-v2, not " + c.method; });
   nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",
                            [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });

@@ -45,6 +45,7 @@
 #include <nacre/methods/avts.hpp>
 #include <nacre/methods/cmc.hpp>
 #include <nacre/methods/cpc.hpp>
+#include <nacre/methods/encode_bank.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/moco.hpp>

@@ -239,6 +239,29 @@ TEST_CASE("a row is not its own negative: else even a perfect solution would cos
   CHECK(contrast(Var<double>(scores), unguarded, {.temperature = .1}).item() > .69);
 }
 
+TEST_CASE("pairs and banks cost the same by the way that is fast and by all scores") {
+  auto q = unit_rows({12, 5}), key = unit_rows({12, 5}, 2), bank = unit_rows({9, 5}, 3);
+  ContrastOptions plain{.temperature = .2}, all{.temperature = .2, .negatives = {.hardest = 100}};
+  for (Denominator d : {Denominator::all, Denominator::own}) {
+    plain.denominator = all.denominator = d;
+    auto pairs = [&](const ContrastOptions& o) {
+      return [&, o](const std::vector<Var<double>>& x) { return contrast_pairs(x[0], key, o); };
+    };
+    check_agrees<double>(pairs(plain), pairs(all), {q}, 1e-12);
+  }
+  Var<double> v(q), scores = matmul(v, Var<double>(key), {.transpose_b = true});
+  Tensor<i64> own({12});
+  for (i64 i = 0; i < 12; ++i) own[i] = i;
+  CHECK(contrast_pairs(v, key, plain).item() == cross_entropy(scores * 5, own).item());
+  CHECK(contrast_pairs(v, key, {.temperature = .2, .negatives = {.hardest = 2}}).item() <
+        contrast_pairs(v, key, plain).item());
+  check_message([&] { contrast_pairs(v, bank, plain); }, {"contrast_pairs", "[12, 5]", "[9, 5]", "equal shapes"});
+
+  CHECK(in_place_of("x", NceForm::info_nce, .3, {.beta = 2}).temperature == .3);
+  CHECK(in_place_of("x", NceForm::info_nce, .3, {.beta = 2}).beta == 2);
+  check_message([&] { in_place_of("x", NceForm::nce_constant, .3, {}); }, {"x", "choice of negatives", "info_nce"});
+}
+
 TEST_CASE("batches of views and queues take the fast loss where it is the same, and mixes are negatives like others") {
   auto z = unit_rows({12, 5}), key = unit_rows({12, 5}, 2), queue = unit_rows({9, 5}, 3), mixes = unit_rows({24, 5}, 4);
   ContrastOptions plain{.temperature = .2}, hard{.temperature = .2, .beta = 1, .tau_plus = .1};

@@ -114,6 +114,52 @@ TEST_CASE("info_nce is cross entropy over the other modality's own row and the n
   CHECK(t.loss.item() == doctest::Approx(expected).epsilon(1e-12));
 }
 
+TEST_CASE("negatives can be chosen and weighed; a choice of all is the plain loss, in value and in gradient") {
+  auto with = [](losses::ContrastOptions c) {
+    return [c](const std::vector<Var<double>>& v) {
+      double none = 0;
+      return golden(v[0], v[1], {.form = NceForm::info_nce, .temperature = 0.3, .contrast = c}, none).loss;
+    };
+  };
+  std::vector<Tensor<double>> in{wave(4, 8, 0), wave(4, 8, .5)};
+  check_agrees<double>(with({.negatives = {.hardest = 100}}), with({}), in, 1e-12);
+  check_agrees<double>(with({.denominator = losses::Denominator::own, .negatives = {.hardest = 5}}), with({}), in,
+                       1e-12);
+  check_agrees<double>(with({.temperature = 9, .beta = 1}), with({.temperature = 1, .beta = 1}), in, 1e-15);
+
+  // Each direction picks by its own scores: of five the hardest two.
+  std::vector<Var<double>> v{Var<double>(in[0]), Var<double>(in[1])};
+  double none = 0, expected = 0;
+  auto rows_a = unit<double>(in[0]), rows_b = unit<double>(in[1]);
+  auto index = golden_negatives();
+  auto half = [&](const Tensor<double>& z, const Tensor<double>& bank) {
+    for (i64 i = 0; i < 4; ++i) {
+      auto e = [&](i64 row) {
+        double s = 0;
+        for (i64 d = 0; d < 8; ++d) s += z[i * 8 + d] * bank[row * 8 + d];
+        return std::exp(s / 0.3);
+      };
+      std::vector<double> others;
+      for (i64 k = 0; k < 5; ++k) others.push_back(e(index[i * 5 + k]));
+      std::sort(others.rbegin(), others.rend());
+      expected += std::log(1 + (others[0] + others[1]) / e(own[i])) / 8;
+    }
+  };
+  half(rows_a, unit<double>(wave(16, 8, 1.6)));
+  half(rows_b, unit<double>(wave(16, 8, 1)));
+  CHECK(with({.negatives = {.hardest = 2}})(v).item() == doctest::Approx(expected).epsilon(1e-12));
+
+  for (losses::ContrastOptions c : {losses::ContrastOptions{.negatives = {.hardest = 2}},
+                                    losses::ContrastOptions{.beta = 1, .tau_plus = 0.1}}) {
+    check_op(op_case("cross_nce", [c](const auto& x) {
+      double z = 0;
+      return golden(x[0], x[1], {.form = NceForm::info_nce, .temperature = 0.3, .contrast = c}, z).loss;
+    }, in));
+    check_message([&] { golden(v[0], v[1], {.contrast = c}, none); }, {"cross_nce", "choice of negatives", "info_nce"});
+    CHECK(none == 0);
+  }
+}
+
 TEST_CASE("wrong calls") {
   double z = 0;
   Var<double> a(randn({2, 3})), b(randn({2, 4}));

@@ -53,6 +53,28 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     Batch batch = noise();
     test::check_gradient(avid, [&](Tape& tape) { return avid.loss(tape, batch).loss; });
   }
+  Avid<double> hard(small(), 9, Key{3});
+  hard.options.contrast.negatives.hardest = 2;
+  Batch batch = noise();
+  test::check_gradient(hard, [&](Tape& tape) { return hard.loss(tape, batch).loss; });
+}
+
+TEST_CASE("negatives can be chosen and weighed; a choice of all is the plain loss") {
+  Avid<double> avid(small(), 9, Key{3});
+  auto loss = [&] {
+    Tape tape(Mode::train, Key{4});
+    return avid.loss(tape, noise()).loss.item();
+  };
+  double plain = loss();
+  avid.options.contrast.negatives.hardest = 100;  // more than there are
+  CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+  avid.options.contrast.negatives.hardest = 2;
+  CHECK(loss() < plain);
+  CHECK(avid.expected_loss(3) == 0);
+  avid.options.contrast = {.beta = 1, .tau_plus = 0.05};
+  CHECK(loss() != doctest::Approx(plain).epsilon(1e-3));
+  avid.options.form = NceForm::nce_constant;
+  test::check_message(loss, {"choice of negatives", "info_nce"});
 }
 
 TEST_CASE("AVID trains to the same bits at any thread count and across a stop") {

@@ -4,6 +4,8 @@
 
 #include "check.hpp"
 
+#include <set>
+
 using namespace nacre;
 using methods::Avts;
 using methods::AvtsOptions;
@@ -48,6 +50,9 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     Batch batch = noise(progress);
     test::check_gradient(avts, [&](Tape& tape) { return avts.loss(tape, batch).loss; });
   }
+  avts.options.negatives.hardest = 1;
+  Batch batch = noise(0.9f);
+  test::check_gradient(avts, [&](Tape& tape) { return avts.loss(tape, batch).loss; });
 }
 
 TEST_CASE("AVTS trains to the same bits at any thread count and across a stop") {
@@ -83,6 +88,61 @@ TEST_CASE("the curriculum: other sources first, from hard_from on a share of the
   avts.options.hard_share = 0;
   batch.sound = batch.sound.rows(0, 4);
   CHECK(avts.negatives(batch, Key{1})[2] == -1);
+}
+
+TEST_CASE("other sources' sounds are chosen by their cosines with the picture, and drawn from what is left") {
+  Avts<double> avts(small(), Key{3});
+  Batch batch = noise();
+  auto cosines = Tensor<double>::of({4, 4}, {0.5, 0.4, 0.9, 0.1,   // of source 5; picture 2 is, too
+                                             0.3, 0.2, 0.1, 0.6,   // of source 9
+                                             0.7, -.1, 0.3, 0.2,   // of source 5
+                                             0.0, 0.1, 0.2, 0.9}); // of source 2
+  using Drawn = std::vector<std::set<i64>>;
+  auto drawn = [&](losses::NegativeChoice choice) {
+    avts.options.negatives = choice;
+    Drawn all(4);
+    for (u64 k = 0; k < 100; ++k) {
+      Tensor<i64> n = avts.negatives(batch, Key{k}, cosines);
+      for (i64 i = 0; i < 4; ++i) all[static_cast<std::size_t>(i)].insert(n[i]);
+    }
+    return all;
+  };
+  CHECK(drawn({}) == Drawn{{1, 3}, {0, 2, 3}, {1, 3}, {0, 1, 2}});
+  CHECK(drawn({.hardest = 1}) == Drawn{{1}, {3}, {3}, {2}});
+  CHECK(drawn({.semi_hard = 0.2}) == Drawn{{1}, {2}, {3}, {-1}});
+  CHECK(drawn({.ring = 0.5}) == Drawn{{3}, {0, 2}, {1}, {0, 1}});
+  CHECK(avts.expected_loss(4) == 0);
+
+  // The loss: v and s as the encoders say, the nearest sound of another source as the negative.
+  AvtsOptions o = small();
+  o.eta = 1.9;
+  o.hard_share = 0;
+  Avts<double> plain(o, Key{3}), all(o, Key{3}), hardest(o, Key{3});
+  all.options.negatives.hardest = 100;
+  hardest.options.negatives.hardest = 1;
+  batch = noise(0, 1);
+  auto loss = [&](Avts<double>& m) {
+    Tape tape(Mode::train, Key{4});
+    return m.loss(tape, batch).loss.item();
+  };
+  CHECK(loss(all) == loss(plain));
+  double expected = 0;
+  loss(hardest);
+  auto [v, s] = hardest.newest();
+  for (i64 i = 0; i < 4; ++i) {
+    double own = 0, nearest = 4;
+    for (i64 j = 0; j < 4; ++j) {
+      double squared = 0;
+      for (i64 d = 0; d < 6; ++d) squared += std::pow(v[i * 6 + d] - s[j * 6 + d], 2);
+      if (j == i) own = squared;
+      if (batch.clip[j] != batch.clip[i]) nearest = std::min(nearest, squared);
+    }
+    expected += (own + std::pow(std::max(0.0, 1.9 - std::sqrt(nearest)), 2)) / 8;
+  }
+  CHECK(loss(hardest) == doctest::Approx(expected).epsilon(1e-12));
+  CHECK(loss(hardest) > loss(plain));
+  hardest.options.negatives = {.semi_hard = 1e-9};  // leaves none: attraction alone
+  CHECK(loss(hardest) > 0);
 }
 
 TEST_CASE("the loss is the margin form over the pairs") {
@@ -150,4 +210,7 @@ TEST_CASE("an untrained loss lies near its expectation; wrong batches are told")
   test::check_message([&] { avts.loss(tape, bad); }, {"avts", "clip is [0]"});
   o.hard_share = 2;
   test::check_message([&] { Avts<float>(o, Key{1}); }, {"avts", "hard_share 2"});
+  o = small();
+  o.negatives.ring = 1;
+  test::check_message([&] { Avts<float>(o, Key{1}); }, {"avts", "ring 1.0", "below 1"});
 }

@@ -40,6 +40,28 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
     Batch batch = noise();
     test::check_gradient(cmc, [&](Tape& tape) { return cmc.loss(tape, batch).loss; });
   }
+  Cmc<double> hard(small(), 9, colours, Key{3});
+  hard.options.nce.contrast.negatives.hardest = 2;
+  Batch batch = noise();
+  test::check_gradient(hard, [&](Tape& tape) { return hard.loss(tape, batch).loss; });
+}
+
+TEST_CASE("negatives can be chosen and weighed; a choice of all is the plain loss") {
+  Cmc<double> cmc(small(), 9, colours, Key{3});
+  auto loss = [&] {
+    Tape tape(Mode::train, Key{4});
+    return cmc.loss(tape, noise()).loss.item();
+  };
+  double plain = loss();
+  cmc.options.nce.contrast.negatives.hardest = 100;  // more than there are
+  CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+  cmc.options.nce.contrast.negatives.hardest = 2;
+  CHECK(loss() < plain);
+  CHECK(cmc.expected_loss(3) == 0);
+  cmc.options.nce.contrast = {.beta = 1, .tau_plus = 0.05};
+  CHECK(loss() != doctest::Approx(plain).epsilon(1e-3));
+  cmc.options.nce.form = NceForm::nce_constant;
+  test::check_message(loss, {"choice of negatives", "info_nce"});
 }
 
 TEST_CASE("CMC trains to the same bits at any thread count and across a stop") {
@@ -53,8 +75,11 @@ TEST_CASE("each view is scored against the other's bank without its own row, and
   Tensor<double> light = cmc.bank_luma.rows().clone(), hue = cmc.bank_chroma.rows().clone();
   CHECK(!test::same_bits(light, hue));
   Tape tape(Mode::train, Key{1}), same(Mode::train, Key{1});
-  double loss = cmc.loss(tape, batch).loss.item(), expected = 0;
+  double loss = cmc.loss(tape, batch).loss.item(), expected = 0, unused = 0;
   Tensor<i64> negatives = draw_negatives(batch.index, 9, {.count = 5}, same.next_key());
+  Var<double> y(cmc.newest().a), c(cmc.newest().b);
+  losses::CrossNceOptions plain{.form = NceForm::info_nce, .temperature = 0.3};
+  CHECK(loss == losses::cross_nce(y, c, light, hue, batch.index, negatives, plain, unused).loss.item());
   auto term = [&](const Tensor<double>& z, const Tensor<double>& bank, i64 b) {
     auto score = [&](i64 row) {
       double s = 0;

@@ -7,6 +7,7 @@
 //   views that differ     pixel statistics must not tell them (pretext/jigsaw.cpp: gap, channels, grey, normalising)
 #include <nacre/eval/metrics.hpp>
 #include <nacre/losses/align_uniform.hpp>
+#include <nacre/methods/cmc.hpp>
 #include <nacre/methods/moco.hpp>
 #include <nacre/methods/moco_v3.hpp>
 #include <nacre/methods/pirl.hpp>
@@ -25,7 +26,8 @@ namespace {
 
 // Pictures of any size -> mean over pixels of relu(conv) -> 16 numbers.
 struct Small {
-  nn::Conv2d<double> conv{3, 16, 3, {.padding = 1}, Key{1}};
+  nn::Conv2d<double> conv;
+  explicit Small(i64 channels = 3) : conv(channels, 16, 3, {.padding = 1}, Key{1}) {}
   i64 features() const { return 16; }
   Var<double> operator()(const Var<double>& x) const { return global_avg_pool(relu(conv(x))); }
   static void visit(auto& self, auto&& f) { f("conv", self.conv); }
@@ -190,6 +192,19 @@ TEST_CASE("repulsion: each method leaves the neighbourhood of the constant solut
     pirl.bank.assign(same.index, pirl.embed_image(cast<double>(constant(tape, same.image))).value());
     leaves(lambda > 0 ? "PIRL" : "NPID", spread_by(pirl, [&](u64) { return same; }));
   }
+
+  methods::CmcOptions co;
+  co.dim = 8;
+  co.negatives = 12;
+  models::ColorPair<double, Small> pair(Small(1), Small(2), {{0, 0, 0}, {1, 1, 1}});
+  methods::Cmc<double, Small> cmc(co, pair, 16, Key{1});
+  nearly_constant(cmc.head_luma.layers.back().bn);
+  nearly_constant(cmc.head_chroma.layers.back().bn);
+  Batch once = colored(16, 1);
+  once.image = once.image.rows(0, 16).clone();
+  methods::encode_banks(cmc, [&](i64, i64) { return test::converted<double>(once.image); });
+  leaves("CMC", spread_by(cmc, [&](u64) { return once; }));
+  CHECK(eval::spread(cmc.newest().b) > 0.1);  // the colours, too
 
   auto pull = [&](Tape& tape, const Batch& b) {
     Var<double> z = attracted.embed(tape, b);

@@ -62,6 +62,8 @@ TEST_CASE("every gradient of the whole loss agrees with finite differences, and 
   test::check_gradient(hard, [&](Tape& tape) { return hard.loss(tape, batch).loss; });
   MocoV3<double> v3(small_v3(), Key{3});
   test::check_gradient(v3, [&](Tape& tape) { return v3.loss(tape, batch).loss; });
+  v3.options.contrast.negatives.hardest = 2;
+  test::check_gradient(v3, [&](Tape& tape) { return v3.loss(tape, batch).loss; });
 }
 
 TEST_CASE("MoCo trains to the same bits at any thread count and across a stop") {
@@ -108,6 +110,34 @@ TEST_CASE("without a choice of negatives both ways to the loss agree") {
   CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
   moco.options.contrast.negatives.hardest = 2;
   CHECK(loss() < plain);
+}
+
+TEST_CASE("v3: cross entropy among the other view's keys, unless negatives are chosen or weighed") {
+  MocoV3<double> v3(small_v3(), Key{3});
+  Batch batch = noise(4);
+  auto loss = [&] {
+    Tape tape(Mode::train, Key{4});
+    return v3.loss(tape, batch).loss.item();
+  };
+  double plain = loss();
+  Tape tape(Mode::train, Key{4});
+  Var<double> images = cast<double>(constant(tape, batch.image)), q = v3.embed_image(images);
+  auto as_key = [&](const Var<double>& x) { return v3.embed_key(x); };
+  Tensor<double> k = methods::shuffled_in_groups(images.value(), 1, as_key, tape.next_key());
+  auto find = [&](i64 view) {
+    Var<double> to(k.rows(4 - 4 * view, 8 - 4 * view));
+    Var<double> scores = matmul(slice(q, 0, 4 * view, 4 * view + 4), to, {.transpose_b = true});
+    return cross_entropy(scores * (1 / v3.options.contrast.temperature), Tensor<i64>::of({4}, {0, 1, 2, 3}));
+  };
+  CHECK(plain == ((find(0) + find(1)) * (2 * v3.options.contrast.temperature)).item());
+
+  v3.options.contrast.negatives.hardest = 100;  // more than there are
+  CHECK(loss() == doctest::Approx(plain).epsilon(1e-12));
+  v3.options.contrast.negatives.hardest = 1;
+  CHECK(loss() < plain);
+  CHECK(v3.expected_loss(4) == 0);
+  v3.options.contrast = {.temperature = v3.options.contrast.temperature, .beta = 1, .tau_plus = 0.05};
+  CHECK(loss() != doctest::Approx(plain).epsilon(1e-3));
 }
 
 TEST_CASE("mixed negatives come after their share of the run and make the loss harder") {

@@ -196,6 +196,74 @@ TEST_CASE("an untrained encoder starts near the expected loss") {
   }
 }
 
+TEST_CASE("of encoders that tell nothing apart the expected loss is the measured one, at any number of views") {
+  for (i64 views : {2, 4})
+    for (losses::Denominator d : {losses::Denominator::own, losses::Denominator::all}) {
+      CAPTURE(views);
+      auto samples = [&](i64 first) {  // five, each a clip of its own
+        Batch b;
+        b.image = test::randn<float>({5 * views, 8, 8, 1}, static_cast<u64>(first));
+        b.index = ids({0, 1, 2, 3, 4});
+        b.clip = Tensor<i64>({5 * views});
+        b.frame = Tensor<i64>::zeros({5 * views});
+        for (i64 i = 0; i < 5 * views; ++i) b.clip[i] = first + i % 5;
+        return b;
+      };
+      auto constant_head = [](auto& head) {
+        nn::for_each_parameter(head.out, [](const std::string& name, auto& p) { p.value().fill(name == "bias"); });
+      };
+      auto check = [&](auto method) {
+        Tape tape;
+        double loss = method.loss(tape, samples(0)).loss.item();
+        CHECK(loss == doctest::Approx(method.expected_loss(5, views)).epsilon(1e-9));
+        if (views == 2) CHECK(method.expected_loss(5, 2) == method.expected_loss(5));
+        method.options.contrast.beta = 1;
+        CHECK(method.expected_loss(5, views) == 0);
+      };
+      VideoContrast<double> video(small(), Key{3});
+      video.options.contrast.denominator = d;
+      constant_head(video.head);
+      check(video);
+
+      Vince<double> vince(small_vince(), Key{3});
+      vince.options.contrast.denominator = d;
+      constant_head(vince.head);
+      vince.key_head = methods::momentum_copy(vince.head);
+      for (i64 first : {100, 200}) {  // the queue is full of keys
+        Tape tape;
+        Batch b = samples(first);
+        vince.loss(tape, b);
+        vince.after_step(b);
+      }
+      check(vince);
+    }
+}
+
+TEST_CASE("VINCE: untrained, with a queue of its own keys, it starts at the expected loss") {
+  double mean = 0, expected = 0;
+  for (u64 seed = 0; seed < 5; ++seed) {
+    VinceOptions o = small_vince();
+    o.encoder.width = 8;
+    o.queue = 32;
+    Vince<float> vince(o, Key{seed});
+    for (u64 step = 0; step < 2; ++step) {
+      Batch b;
+      b.image = test::randn<float>({64, 8, 8, 1}, 2 * seed + step);
+      b.clip = Tensor<i64>({64});
+      b.frame = Tensor<i64>::zeros({64});
+      for (i64 i = 0; i < 64; ++i) b.clip[i] = static_cast<i64>(step) * 32 + i % 32;
+      Tape tape;
+      double loss = vince.loss(tape, b).loss.item();
+      mean += step == 1 ? loss / 5 : 0;
+      vince.after_step(b);
+    }
+    expected = vince.expected_loss(32);
+  }
+  MESSAGE("measured " << mean << ", expected " << expected);
+  CHECK(expected == doctest::Approx(std::log(64.)));
+  CHECK(std::abs(mean - expected) < 0.3);
+}
+
 TEST_CASE("a batch without frames is refused with its shapes") {
   VideoContrast<float> video(small(), Key{3});
   Vince<float> vince(small_vince(), Key{3});

@@ -1,14 +1,15 @@
 // The everyday batches of losses/contrast.hpp, from rows: each takes the loss that keeps no scores where it can.
 //
 //   contrast_views(z, o)                     z [2N, D] unit rows of two views: SimCLR's loss
+//   contrast_pairs(q, key, o)                q, key [B, D]: MoCo v3's, the other rows' keys are the negatives
 //   contrast_queue(q, key, queue, o, extra)  q, key [B, D], queue [K, D]: MoCo's; extra [B, S, D] are more negatives,
 //                                            each sample's own: MoCHi's mixes (bank/mochi.hpp)
 //   contrast_bank(z, bank, own, negatives, o)
 //                                            z [B, D], bank [N, D], own [B], negatives [B, K], or [K] for all: PIRL's
 //
-// Plain options give losses/nt_xent.hpp and info_nce.hpp; others, and banks always, make all scores (losses/pirl.hpp
-// has a bank's plain loss). Nothing flows into key, queue, extra and bank.
-// Throws nacre::Error. Tested in tests/losses/contrast.cpp, tests/methods/pirl.cpp.
+// Plain options give losses/nt_xent.hpp, info_nce.hpp and, for pairs, cross_entropy; others, and banks always, make all
+// scores (losses/pirl.hpp and cross_nce.hpp have a bank's plain loss). Nothing flows into key, queue, extra and bank.
+// Throws nacre::Error. Tested in tests/losses/contrast.cpp, cross_nce.cpp, tests/methods/pirl.cpp, moco.cpp.
 #pragma once
 
 #include <nacre/losses/contrast.hpp>
@@ -16,6 +17,9 @@
 #include <nacre/losses/nt_xent.hpp>
 #include <nacre/ops/matmul.hpp>
 #include <nacre/ops/shape.hpp>
+#include <nacre/ops/softmax.hpp>
+
+#include <numeric>
 
 namespace nacre::losses {
 
@@ -23,6 +27,19 @@ template <class T>
 Var<T> contrast_views(const Var<T>& z, const ContrastOptions& o) {
   if (o.plain()) return nt_xent(z, o.temperature);
   return contrast(matmul(z, z, {.transpose_b = true}), view_relations(z.dim(0)), o);
+}
+
+template <class T>
+Var<T> contrast_pairs(const Var<T>& q, const Tensor<T>& key, const ContrastOptions& o) {
+  check(q.shape() == key.shape(), "contrast_pairs", [&] {
+    return "q is " + q.shape().str() + ", key is " + key.shape().str() + "; need equal shapes [B, D]";
+  });
+  Var<T> scores = matmul(q, Var<T>(key), {.transpose_b = true});
+  i64 rows = q.dim(0);
+  if (!o.plain()) return contrast(scores, pair_relations(rows), o);
+  Tensor<i64> own({rows});
+  std::iota(own.data(), own.data() + rows, 0);
+  return cross_entropy(scores * (1 / o.temperature), own);
 }
 
 template <class T>
@@ -43,6 +60,13 @@ Var<T> contrast_queue(const Var<T>& q, const Tensor<T>& key, const Tensor<T>& qu
     negatives += own;
   }
   return contrast(concat(scores, 1), queue_relations(rows, negatives), o);
+}
+
+// What stands in for an NCE loss of that form and temperature where negatives are chosen or weighed.
+inline ContrastOptions in_place_of(const char* op, NceForm form, double temperature, ContrastOptions o) {
+  check(form == NceForm::info_nce, op, [] { return std::string("a choice of negatives needs the form info_nce"); });
+  o.temperature = temperature;
+  return o;
 }
 
 // Of negatives [K] those that are a sample's own row are ignored; negatives [B, K] are taken as they are.

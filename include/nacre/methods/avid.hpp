@@ -17,6 +17,7 @@
 #include <nacre/bank/negatives.hpp>
 #include <nacre/losses/cross_nce.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/encode_bank.hpp>
 #include <nacre/methods/seen_and_heard.hpp>
 
 namespace nacre::methods {
@@ -63,6 +64,7 @@ struct Avid : SeenAndHeard<T, Encoder, SoundEncoder> {
   }
   // With banks of random rows. Zbar is measured, so that at the first step nce_constant costs log(K c) + 1 too.
   double expected_loss(i64) const {
+    if (!options.contrast.plain()) return 0;
     losses::PirlOptions like{.temperature = options.temperature, .form = options.form};
     return losses::expected_initial_loss(like, options.negatives, options.dim);
   }
@@ -75,23 +77,15 @@ struct Avid : SeenAndHeard<T, Encoder, SoundEncoder> {
   }
 };
 
-// Fills both banks with what the untrained encoders say of samples [begin, end): image(begin, end) and sound(begin,
-// end) give the inputs. One forward pass with batch statistics; the encoders' own statistics stay. Ours, not the
-// paper's: with random rows a short run spends itself on learning to match noise.
-template <class Method, class Image, class Sound>
-void encode_banks(Method& method, Image&& image, Sound&& sound, i64 chunk = 256) {
-  Method untrained = method;
-  i64 n = method.bank.size();
-  for (i64 begin = 0; begin < n;) {
-    i64 end = begin + chunk;
-    if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise
-    Tape tape(Mode::train, {}, Record::no);
-    Tensor<i64> index({end - begin});
-    for (i64 i = begin; i < end; ++i) index[i - begin] = i;
-    method.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
-    method.sound_bank.assign(index, untrained.embed_sound(constant(tape, sound(begin, end))).value());
-    begin = end;
-  }
+// Fills both banks with what the untrained encoders say of samples [begin, end), of which image(begin, end) and
+// sound(begin, end) are the inputs.
+template <class T, class Encoder, class SoundEncoder, class Image, class Sound>
+void encode_banks(Avid<T, Encoder, SoundEncoder>& avid, Image&& image, Sound&& sound, i64 chunk = 256) {
+  auto untrained = avid;  // running statistics of the original stay as they are
+  in_chunks(avid.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
+    avid.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
+    avid.sound_bank.assign(index, untrained.embed_sound(constant(tape, sound(begin, end))).value());
+  });
 }
 
 }  // namespace nacre::methods

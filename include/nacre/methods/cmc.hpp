@@ -16,6 +16,7 @@
 #include <nacre/bank/negatives.hpp>
 #include <nacre/losses/cross_nce.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/encode_bank.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/models/color_pair.hpp>
 #include <nacre/models/mlp.hpp>
@@ -75,6 +76,7 @@ struct Cmc {
   const Related<T>& newest() const { return newest_; }
   // With banks of random rows.
   double expected_loss(i64) const {
+    if (!options.nce.contrast.plain()) return 0;
     losses::PirlOptions like{.temperature = options.nce.temperature, .form = options.nce.form};
     return losses::expected_initial_loss(like, options.negatives, options.dim);
   }
@@ -92,24 +94,15 @@ struct Cmc {
   Related<T> newest_;
 };
 
-// Fills both banks with what the untrained encoders say: one forward pass with batch statistics over the images,
-// unaugmented; the encoders' own statistics stay. image(begin, end) -> [end - begin, S, S, 3]. Ours, not the paper's:
-// with random rows a short run spends itself on learning to match noise.
+// Fills both banks with what the untrained encoders say. image(begin, end) -> [end - begin, S, S, 3]
 template <class T, class Encoder, class F>
 void encode_banks(Cmc<T, Encoder>& cmc, F&& image, i64 chunk = 256) {
-  Cmc<T, Encoder> untrained = cmc;
-  i64 n = cmc.bank_luma.size();
-  for (i64 begin = 0; begin < n;) {
-    i64 end = begin + chunk;
-    if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise
-    Tape tape(Mode::train, {}, Record::no);
-    Tensor<i64> index({end - begin});
-    for (i64 i = begin; i < end; ++i) index[i - begin] = i;
+  Cmc<T, Encoder> untrained = cmc;  // running statistics of the original stay as they are
+  in_chunks(cmc.bank_luma.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
     auto [y, c] = untrained.embed(constant(tape, image(begin, end)));
     cmc.bank_luma.assign(index, y.value());
     cmc.bank_chroma.assign(index, c.value());
-    begin = end;
-  }
+  });
 }
 
 }  // namespace nacre::methods

@@ -3,6 +3,7 @@
 //   q_v [B, dim]  view v -> encoder -> projector -> predictor, unit rows
 //   k_v [B, dim]  view v -> momentum encoder -> momentum projector, unit rows; not differentiated
 //   loss = 2 temperature (CE(q_0 k_1^T / temperature) + CE(q_1 k_0^T / temperature)),   labels on the diagonal
+//          CE = losses::contrast_pairs, in which `contrast` chooses or weighs the negatives
 //   after the step:  momentum weights move; momentum rises from its option to 1 along half a cosine
 //
 // The stop of the gradient at the keys and the predictor are what tells it from a symmetric SimCLR. Keys of both views
@@ -11,14 +12,13 @@
 // Throws nacre::Error. Tested in tests/methods/moco.cpp.
 #pragma once
 
+#include <nacre/losses/contrast_batch.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/methods/momentum.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>
 #include <nacre/ops/cast.hpp>
-#include <nacre/ops/matmul.hpp>
 #include <nacre/ops/normalize.hpp>
-#include <nacre/ops/softmax.hpp>
 #include <nacre/optim/ema.hpp>
 
 #include <numbers>
@@ -29,7 +29,7 @@ struct MocoV3Options {
   models::ResNetOptions encoder;  // unused with an encoder of one's own
   i64 hidden = 512;               // of projector and predictor; the paper's 4,096 goes with 2,048 features
   i64 dim = 256;                  // of the embedding
-  double temperature = 0.2;       // 1.0 in the paper's ResNet-50 runs of batch 4,096
+  losses::ContrastOptions contrast{.temperature = 0.2};  // 1.0 in the paper's ResNet-50 runs of batch 4,096
   double momentum = 0.99;         // of the key encoder, at the start
 };
 
@@ -61,14 +61,9 @@ struct MocoV3 {
     Tensor<T> k = shuffled_in_groups(images.value(), 1, as_key, tape.next_key());
     Var<T> q = embed_image(images);
     newest_ = {q.value().rows(0, n), k.rows(n, 2 * n)};
-    Tensor<i64> own({n});
-    for (i64 i = 0; i < n; ++i) own[i] = i;
-    auto find = [&](const Var<T>& queries, const Tensor<T>& keys) {
-      Var<T> scores = matmul(queries, constant(tape, keys), {.transpose_b = true});
-      return cross_entropy(scores * (1 / options.temperature), own);
-    };
-    return {(find(slice(q, 0, 0, n), k.rows(n, 2 * n)) + find(slice(q, 0, n, 2 * n), k.rows(0, n))) *
-            (2 * options.temperature)};
+    Var<T> first = losses::contrast_pairs(slice(q, 0, 0, n), k.rows(n, 2 * n), options.contrast);
+    Var<T> second = losses::contrast_pairs(slice(q, 0, n, 2 * n), k.rows(0, n), options.contrast);
+    return {(first + second) * (2 * options.contrast.temperature)};
   }
   void after_step(const Batch& batch) {
     double m = momentum(batch.progress);
@@ -79,7 +74,10 @@ struct MocoV3 {
     return 1 - (1 - options.momentum) * (1 + std::cos(std::numbers::pi * progress)) / 2;
   }
   const Related<T>& newest() const { return newest_; }
-  double expected_loss(i64 batch) const { return 4 * options.temperature * std::log(static_cast<double>(batch)); }
+  double expected_loss(i64 batch) const {
+    if (!options.contrast.plain()) return 0;
+    return 4 * options.contrast.temperature * std::log(static_cast<double>(batch));
+  }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);

@@ -16,6 +16,7 @@
 #include <nacre/data/loader.hpp>
 #include <nacre/losses/contrast_batch.hpp>
 #include <nacre/losses/pirl.hpp>
+#include <nacre/methods/encode_bank.hpp>
 #include <nacre/methods/method.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/resnet.hpp>
@@ -104,10 +105,7 @@ struct Pirl {
  private:
   // The same two terms where negatives are chosen or weighed.
   losses::PirlTerms<T> chosen(const Output& out, const Tensor<i64>& own, const Tensor<i64>& negatives) const {
-    check(options.form == losses::NceForm::info_nce, "pirl",
-          [] { return std::string("a choice of negatives needs the form info_nce"); });
-    losses::ContrastOptions o = options.contrast;
-    o.temperature = options.temperature;
+    losses::ContrastOptions o = losses::in_place_of("pirl", options.form, options.temperature, options.contrast);
     losses::PirlTerms<T> t;
     t.loss = t.image = losses::contrast_bank(out.image, bank.rows(), own, negatives, o);
     if (options.lambda == 0) return t;
@@ -119,22 +117,13 @@ struct Pirl {
   Related<T> newest_;
 };
 
-// Fills the bank with the embeddings of the untrained encoder: one forward pass over the images, unaugmented,
-// with batch statistics. image(begin, end) -> [end - begin, S, S, C]. Ours, not the paper's: with random rows a
-// short run spends its budget on learning to match noise.
+// Fills the bank with the embeddings of the untrained encoder. image(begin, end) -> [end - begin, S, S, C]
 template <class T, class Encoder, class F>
 void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
   Pirl<T, Encoder> untrained = pirl;  // running statistics of the original stay as they are
-  i64 n = pirl.bank.size();
-  for (i64 begin = 0; begin < n;) {
-    i64 end = begin + chunk;
-    if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise
-    Tape tape(Mode::train, {}, Record::no);
-    Tensor<i64> index({end - begin});
-    for (i64 i = begin; i < end; ++i) index[i - begin] = i;
+  in_chunks(pirl.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
     pirl.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
-    begin = end;
-  }
+  });
 }
 
 }  // namespace nacre::methods

@@ -32,6 +32,12 @@ namespace nacre::methods {
 
 inline constexpr losses::FrameRadii whole_clip{std::numeric_limits<i64>::max() - 1, std::numeric_limits<i64>::max()};
 
+// The loss of an encoder that tells nothing apart: of each positive held against so many negatives.
+inline double loss_of_equals(const losses::ContrastOptions& o, i64 positives, i64 negatives) {
+  if (!o.plain()) return 0;
+  return std::log(static_cast<double>(negatives + (o.denominator == losses::Denominator::all ? positives : 1)));
+}
+
 struct VideoContrastOptions {
   models::ResNetOptions encoder{.norm = nn::Norm::group};      // unused with an encoder of one's own
   i64 dim = 64;                                                // of the embedding
@@ -67,8 +73,10 @@ struct VideoContrast {
   }
   void after_step(const Batch&) {}
   const Related<T>& newest() const { return newest_; }
-  // Of two views, where all other samples are negatives; those that are neither lower it.
-  double expected_loss(i64 batch) const { return std::log(static_cast<double>(2 * batch - 1)); }
+  // Where frames of other samples are negatives; those that are neither lower it.
+  double expected_loss(i64 batch, i64 views = 2) const {
+    return loss_of_equals(options.contrast, views - 1, views * (batch - 1));
+  }
 
   static void visit(auto& self, auto&& f) {
     f("encoder", self.encoder);
@@ -138,7 +146,10 @@ struct Vince {
     optim::ema(key_head, head, options.momentum);
   }
   const Related<T>& newest() const { return newest_; }
-  double expected_loss(i64) const { return std::log(static_cast<double>(options.queue + 1)); }
+  // Where keys of other samples and a queue full of keys are negatives; those of the query's own clip lower it.
+  double expected_loss(i64 batch, i64 views = 2) const {
+    return loss_of_equals(options.contrast, views / 2, views / 2 * (batch - 1) + options.queue);
+  }
 
   // [n, n + K]: the queries beside the keys of the batch, and beside the queue, where nothing is a positive.
   losses::Relations relations(const Batch& batch) const {
