@@ -1,7 +1,7 @@
 // nacre embed: one row of features per picture, in the data's order.
+#include "encoder.hpp"
 #include "run.hpp"
 
-#include <nacre/models/weights.hpp>
 #include <nacre/io/npy.hpp>
 
 #include <cstdio>
@@ -11,7 +11,7 @@ namespace cli {
 namespace {
 
 struct Eye {  // an encoder and how it wants its pictures
-  nc::models::ResNet<float> encoder;
+  Encoder encoder;
   nc::data::Normalization normalization;
   nc::i64 image_size;
 };
@@ -25,11 +25,11 @@ Eye open_eye(const Embed& o) {
     std::string path = file_in(o.run, "encoder.safetensors");
     nc::check<nc::DataError>(exists(path), "embed",
                              [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
-    return {nc::models::load_encoder<float>(path), config.normalization, config.image_size};
+    return {Encoder::load(path), config.normalization, config.image_size};
   }
   nc::models::EncoderFile info;
-  auto encoder = nc::models::load_encoder<float>(o.weights, &info);
-  const auto& found = encoder.options();
+  Encoder encoder = Encoder::load(o.weights, &info);
+  const auto found = encoder.options();
   auto same = [&](bool ok, const char* option, const std::string& wanted, const std::string& there) {
     nc::check<nc::DataError>(ok, "embed", [&] {
       return o.weights + " is not a match: " + option + " is " + there + " there, " + wanted + " was asked for";
@@ -46,8 +46,7 @@ Eye open_eye(const Embed& o) {
           info.image_size > 0 ? info.image_size : 224};
 }
 
-nc::Tensor<float> layer_of(const nc::models::ResNet<float>& encoder, const nc::Tensor<float>& batch,
-                           const std::string& layer) {
+nc::Tensor<float> layer_of(const Encoder& encoder, const nc::Tensor<float>& batch, const std::string& layer) {
   if (layer == "pool") return encoder.embed(batch);
   auto s = encoder.stages(nc::Var<float>(batch));
   const auto& y = layer == "stem"     ? s.stem

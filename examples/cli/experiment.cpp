@@ -6,7 +6,6 @@
 
 #include <nacre/eval/invariance.hpp>
 #include <nacre/io/file.hpp>
-#include <nacre/models/weights.hpp>
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/train/page.hpp>
 #include <nacre/train/svg.hpp>
@@ -32,7 +31,7 @@ std::string exact_number(double x) { return svg::number(x, 15); }
 
 // --- which runs an experiment consists of
 
-std::vector<Cell> cells_of(const Experiment& o) {
+std::vector<Cell> cells_of(const Experiment& o, bool colours) {
   std::vector<Cell> cells;
   auto add = [&](const std::string& name, const std::string& method) -> Pretrain& {
     cells.push_back({name, o.training});
@@ -49,7 +48,9 @@ std::vector<Cell> cells_of(const Experiment& o) {
     Config pirl;
     static_cast<Pretrain&>(pirl) = o.training;
     pirl.method = "pirl";
-    for (const auto& m : methods({"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"})) {
+    std::vector<std::string> usual{"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"};
+    if (colours) usual.push_back("cmc");
+    for (const auto& m : methods(usual)) {
       Config c = pirl;
       c.method = m;
       Pretrain& run = add(m, m);
@@ -135,7 +136,7 @@ nc::eval::Invariance invariance_of(const std::string& run) {
   nc::Loader shuffled(images,
                       nc::pretext::jigsaw_views({.image = c.image_size, .augment = plain, .patch_color = plain.color}),
                       {.batch = images.size(), .normalization = c.normalization}, key);
-  auto encoder = nc::models::load_encoder<float>(file_in(run, "encoder.safetensors"));
+  Encoder encoder = Encoder::load(file_in(run, "encoder.safetensors"));
   auto rows = nc::eval::with_linear_head(nc::eval::trunk_rows(encoder, *shuffled.next()));
   return nc::eval::invariance(rows.a, rows.b);
 }
@@ -264,11 +265,12 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
 namespace {
 
 // What would stop the experiment after hours is found before it begins.
-void check_cells(const Experiment& o, const std::vector<Cell>& cells) {
+std::vector<Cell> checked_cells(const Experiment& o) {
   nc::data::DataSplits data = open_data(o.training.data);
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "experiment", [&] {
     return o.training.data + " has no labels for both train and test, so nothing can be probed";
   });
+  std::vector<Cell> cells = cells_of(o, data.train.channels == 3);
   for (const Cell& cell : cells) {
     Config c;
     static_cast<Pretrain&>(c) = cell.options;
@@ -277,6 +279,7 @@ void check_cells(const Experiment& o, const std::vector<Cell>& cells) {
               "values", [&] { return cell.name + " is out of range"; });
     check_method(c, training_images(data, c));
   }
+  return cells;
 }
 
 // A run that is there already: of the same pictures and, option by option, what this experiment would train.
@@ -299,10 +302,9 @@ void check_kept(const Pretrain& asked) {
 
 void experiment(const Experiment& o) {
   nc::set_threads(o.training.threads);
-  std::vector<Cell> cells = cells_of(o);
-  check_cells(o, cells);
+  std::vector<Cell> cells = checked_cells(o);
   std::vector<std::vector<Result>> results(cells.size());
-  std::map<std::string, std::string> measured;  // untrained network and pixels: once for each seed and norm
+  std::map<std::string, std::string> measured;  // untrained network and pixels: once for each seed and network
   for (nc::i64 s = 0; s < o.seeds; ++s, measured.clear())
     for (std::size_t i = 0; i < cells.size(); ++i) {
       Pretrain run = cells[i].options;
@@ -316,12 +318,12 @@ void experiment(const Experiment& o) {
       if (interrupted()) return;
       std::string probe_file = file_in(run.out, "probe.json");
       Config kept = read_config(run.out);
-      std::string& baselines = measured[kept.norm];
+      std::string& baselines = measured[kept.norm + (trains_pair(kept) ? ", a pair" : "")];
       if (!probed(o, run.out, kept))
         probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
       if (interrupted()) return;
-      if (baselines.empty()) baselines = probe_file;  // the first of its norm
+      if (baselines.empty()) baselines = probe_file;  // the first of its network
       results[i].push_back(result_of(run.out));
       if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);
     }

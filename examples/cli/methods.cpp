@@ -1,5 +1,6 @@
 #include "methods.hpp"
 
+#include <nacre/methods/cmc.hpp>
 #include <nacre/methods/cpc.hpp>
 #include <nacre/methods/jigsaw.hpp>
 #include <nacre/methods/moco.hpp>
@@ -20,7 +21,7 @@ namespace methods = nc::methods;
 template <class M>
 Learner learner(M method) {
   return {methods::AnyMethod(std::move(method)),
-          [](methods::AnyMethod& any) -> nc::models::ResNet<float>& { return any.as<M>()->encoder; },
+          [](const methods::AnyMethod& any) -> Encoder { return any.as<M>()->encoder; },
           {}};
 }
 
@@ -44,16 +45,20 @@ nc::i64 classes_of(const nc::data::Images& images) {
   return classes;
 }
 
+nc::losses::NceForm nce_form(const Config& c) {
+  using nc::losses::NceForm;
+  return c.loss == "info_nce"    ? NceForm::info_nce
+         : c.loss == "nce_paper" ? NceForm::nce_paper
+                                 : NceForm::nce_constant;
+}
+
 // --- PIRL and NPID
 
 methods::PirlOptions pirl_options(const Config& c) {
-  using nc::losses::NceForm;
   methods::PirlOptions o;
   o.lambda = c.method == "npid" ? 0 : c.lambda;
   o.temperature = c.temperature;
-  o.form = c.loss == "info_nce"    ? NceForm::info_nce
-           : c.loss == "nce_paper" ? NceForm::nce_paper
-                                   : NceForm::nce_constant;
+  o.form = nce_form(c);
   o.exclude_self = !c.include_self;
   o.encoder = encoder_options(c);
   o.pretext = pretext_of(c);
@@ -118,6 +123,21 @@ Learner moco_v3(const Config& c, const nc::data::Images&, nc::Key key) {
                                          .momentum = c.encoder_momentum},
                                         key));
 }
+Learner cmc(const Config& c, const nc::data::Images& images, nc::Key key) {
+  using Cmc = methods::Cmc<float>;
+  methods::CmcOptions o;
+  o.encoder = encoder_options(c);
+  o.dim = c.dim;
+  o.negatives = c.negatives;
+  o.nce = {.form = nce_form(c), .temperature = c.temperature, .contrast = contrast(c)};
+  o.bank_momentum = c.bank_momentum;
+  Learner l = learner(Cmc(o, images.size(), c.normalization, key));
+  if (c.bank_init == "encode")
+    l.start = [](methods::AnyMethod& any, const Pictures& pictures) {
+      methods::encode_banks(*any.as<Cmc>(), pictures);
+    };
+  return l;
+}
 nc::pretext::PatchViews cpc_patches(const Config& c) {
   return nc::pretext::patch_views({.image = c.image_size, .patch_color = augment_options(c.augment).color});
 }
@@ -143,6 +163,10 @@ nc::Loader load(const nc::data::Images& images, const Views& views, const nc::Lo
 }
 nc::Loader one_view(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
   return load(images, nc::pretext::one_view({.image = c.image_size, .augment = augment_options(c.augment)}), o, key);
+}
+nc::Loader one_crop(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
+  nc::data::Augment crop{augment_options(c.augment).crop, nc::data::identity.color};
+  return load(images, nc::pretext::one_view({.image = c.image_size, .augment = crop}), o, key);
 }
 nc::Loader two_views(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
   return load(images, nc::pretext::two_views({.image = c.image_size, .augment = augment_options(c.augment)}), o, key);
@@ -209,6 +233,7 @@ const Row table[] = {
     {"moco-v2", 0.2, "mlp", false, two_views, moco, pictures<4>},
     {"moco-v3", 0.2, "mlp", false, two_views, moco_v3, pictures<8>},
     {"cpc", 1, "linear", false, grid_of_patches, cpc, cpc_pictures},
+    {"cmc", 0.07, "linear", false, one_crop, cmc, pictures<6>},
     {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>, pictures<6>},
     {"supervised", 0.1, "linear", true, one_view, supervised, pictures<3>},
 };
@@ -239,7 +264,14 @@ void take_defaults(Config& c) {
 
 double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }
 
-bool has_bank(const Config& c) { return row_of(c).make == pirl; }
+bool trains_pair(const Config& c) { return row_of(c).make == cmc; }
+Encoder untrained_encoder(const Config& c) {
+  nc::Key key = nc::Key{static_cast<nc::u64>(c.seed)}.fold("encoder");
+  if (trains_pair(c)) return Encoder::ColorPair(encoder_options(c), c.normalization, key);
+  return Encoder::ResNet(encoder_options(c), key);
+}
+
+bool has_bank(const Config& c) { return row_of(c).make == pirl || trains_pair(c); }
 double untrained_loss(const Config& c) {
   return nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim);
 }
@@ -256,6 +288,11 @@ void check_method(const Config& c, const nc::data::Images& images) {
   });
   nc::check(contrast(c).plain() || (make != jigsaw && make != rotnet && make != supervised), "method", [&] {
     return c.method + " has no choice of negatives: leave out --hardest, --semi-hard, --ring, --beta and --tau-plus";
+  });
+  nc::check(make != cmc || c.loss != "nce_paper", "loss",
+            [] { return std::string("cmc needs --loss info_nce or nce_constant"); });
+  nc::check<nc::DataError>(make != cmc || images.channels == 3, "method", [&] {
+    return c.method + " tells lightness and colours apart, and the pictures of " + c.data + " are grey";
   });
   nc::check(!c.mochi || moco_queue, "mochi", [&] { return "--mochi is for moco and moco-v2, not " + c.method; });
   nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",

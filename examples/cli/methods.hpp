@@ -1,6 +1,7 @@
 // The methods of `nacre pretrain --method`: one table of names, defaults, views and constructors.
 #pragma once
 
+#include "encoder.hpp"
 #include "run.hpp"
 
 #include <nacre/methods/method.hpp>
@@ -14,8 +15,7 @@ using Pictures = std::function<nc::Tensor<float>(nc::i64, nc::i64)>;
 
 struct Learner {
   nc::methods::AnyMethod method;
-  // What it trains for others to use.
-  std::function<nc::models::ResNet<float>&(nc::methods::AnyMethod&)> encoder;
+  std::function<Encoder(const nc::methods::AnyMethod&)> encoder;  // a copy of what it trains
   // Before the first step: fills a memory bank by the untrained encoder; may be empty.
   std::function<void(nc::methods::AnyMethod&, const Pictures&)> start;
 };
@@ -24,6 +24,8 @@ struct Learner {
 void take_defaults(Config& config);
 // Of whole size, that an encoder sees forward and backward for one sample; a pass without gradient counts a third.
 double pictures_a_sample(const Config& config);
+bool trains_pair(const Config& config);  // of encoders, not one ResNet
+Encoder untrained_encoder(const Config& config);  // the weights a run begins with
 bool has_bank(const Config& config);  // pushes from rows of a memory bank
 double untrained_loss(const Config& config);  // where it has one: of an untrained encoder against random rows
 // Error where the method and the pictures do not go together.

@@ -4,7 +4,6 @@
 #include <nacre/eval/metrics.hpp>
 #include <nacre/methods/pirl.hpp>
 #include <nacre/methods/settle.hpp>
-#include <nacre/models/weights.hpp>
 #include <nacre/io/file.hpp>
 #include <nacre/io/sha256.hpp>
 #include <nacre/optim/adamw.hpp>
@@ -295,9 +294,9 @@ void finish(const Config& config, const nc::data::Images& images, Learner& learn
   std::string path = file_in(config.out, "encoder.safetensors");
   bool before = intact(path);
   if (!before) {
-    nc::models::ResNet<float> encoder = learner.encoder(learner.method);
+    Encoder encoder = learner.encoder(learner.method);
     nc::methods::settle_statistics(encoder, images.size(), evaluation_pictures(images, config));
-    nc::models::save_encoder(path, encoder, {.normalization = config.normalization, .image_size = config.image_size});
+    encoder.save(path, {.normalization = config.normalization, .image_size = config.image_size});
   }
   std::string sum = nc::io::sha256(nc::io::read_file(path, nc::u64{1} << 34));
   if (config.json) {

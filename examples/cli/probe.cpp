@@ -1,9 +1,8 @@
 // nacre probe: how much of the classes a frozen encoder knows, beside raw pixels and an untrained encoder.
-#include "run.hpp"
+#include "methods.hpp"
 
 #include <nacre/eval/probe.hpp>
 #include <nacre/io/file.hpp>
-#include <nacre/models/weights.hpp>
 
 #include <cstdio>
 
@@ -78,9 +77,8 @@ void probe(const Probe& o) {
   std::string path = file_in(o.run, "encoder.safetensors");
   nc::check<nc::DataError>(exists(path), "probe",
                            [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
-  auto encoder = nc::models::load_encoder<float>(path);
+  Encoder encoder = Encoder::load(path), untrained = untrained_encoder(config);
   nc::Key key{static_cast<nc::u64>(config.seed)};
-  nc::models::ResNet<float> untrained(encoder_options(config), key.fold("encoder"));  // the weights the run began with
 
   std::string spec = o.data.empty() ? config.data : o.data;
   nc::data::DataSplits data = open_data(spec);

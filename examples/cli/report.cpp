@@ -5,7 +5,6 @@
 #include <nacre/eval/pca.hpp>
 #include <nacre/eval/probe.hpp>
 #include <nacre/io/file.hpp>
-#include <nacre/models/weights.hpp>
 #include <nacre/train/report.hpp>
 
 #include <cstdio>
@@ -69,7 +68,7 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
   std::string path = file_in(config.out, "encoder.safetensors");
   const nc::data::Images& source = data.test.empty() ? data.train : data.test;
   if (!exists(path) || source.empty()) return;
-  auto encoder = nc::models::load_encoder<float>(path);
+  Encoder encoder = Encoder::load(path);
   nc::data::Images images = nc::data::limit(source, gallery, key.fold("report"));
   nc::Tensor<float> rows = nc::eval::embed_all(encoder, evaluation_pictures(images, config), images.size());
 

@@ -90,4 +90,21 @@ for word in '<svg' 'data:image/png;base64' '</html>'; do holds labelled/report.h
 grep -qE '<script|(src|href)="?https?:' labelled/report.html && fail "the page runs or fetches something"
 expect 0 "" "$NACRE" report labelled run --out both.html
 holds both.html '</html>'
+
+# --- CMC's pair of encoders goes where a ResNet goes
+coloured cifar
+# shellcheck disable=SC2086
+"$NACRE" pretrain --method cmc --data cifar10:cifar $tiny --out pair || fail "a run of CMC"
+expect 0 "" "$NACRE" inspect pair/encoder.safetensors
+holds out.txt '^luma.conv1.weight +F32 +\[2, 1, 3, 3\]'
+holds out.txt '^chroma.conv1.weight +F32 +\[2, 2, 3, 3\]'
+expect 0 "" "$NACRE" probe --run pair --epochs 2 --quiet
+for name in stem layer1 layer2 layer3 layer4 pool; do holds pair/probe.json "\"$name\":"; done
+expect 0 "" "$NACRE" report pair
+holds pair/report.html '</html>'
+expect 0 "" "$NACRE" embed --run pair --data cifar10:cifar --out run.npy
+same "(144, 32)" "$(npy_shape run.npy)" "shape of a pair's rows"
+expect 0 "" "$NACRE" embed --weights pair/encoder.safetensors --width 2 --data cifar10:cifar --out weights.npy
+cmp run.npy weights.npy || fail "a pair: --run and --weights differ"
+expect 3 "1 channels, the encoder takes 3" "$NACRE" embed --run pair --data fashion-mnist:idx --out none.npy
 finish

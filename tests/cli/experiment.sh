@@ -61,4 +61,13 @@ holds lambda/lambda-1-seed1/config.json '"lambda":1,'
 holds pairs/npid-seed1/config.json '"epochs":5,'
 holds pairs/moco-seed1/config.json '"epochs":4,'
 expect 2 "" "$NACRE" experiment other --out none
+
+# --- two networks see a picture in CMC, and an untrained pair is not an untrained ResNet
+coloured cifar
+# shellcheck disable=SC2086
+expect 0 "" "$NACRE" experiment pairs --data cifar10:cifar $tiny --probe-epochs 1 --epochs 3 --methods pirl,cmc --out colours
+holds colours/cmc-seed1/config.json '"epochs":2,'
+holds colours/table.md '^\| cmc \|'
+untrained() { grep -o '"random_linear":{[^}]*}' "colours/$1-seed1/probe.json"; }
+[ "$(untrained pirl)" != "$(untrained cmc)" ] || fail "CMC was given the untrained network of PIRL"
 finish

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Every method: the same bits with one thread and three, and after kill -9 in the middle and --resume.
 . "$(dirname "${BASH_SOURCE[0]}")/helpers.inc"
-pictures a.npy 200 16 16 1
+pictures a.npy 200 16 16 3
 { npy_header '<i8' '200,' && for i in $(seq 200); do printf "\\x0$((i % 5))\\0\\0\\0\\0\\0\\0\\0"; done; } >labels.npy
 data=npy:a.npy,labels.npy
 options="$tiny --epochs 8 --save-every 1 --log-every 4 --permutations 10 --groups 2"
@@ -11,7 +11,8 @@ sums() { echo "$(sum "$1/encoder.safetensors") $(sum "$1/checkpoint.safetensors"
 
 all=
 for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simclr:--beta=1:--tau-plus=0.1 \
-  moco:--hardest=5 moco-v2:--mochi simclr:--norm=group; do
+  simclr:--chunk=5 supcon:--chunk=8:--norm=layer \
+  moco:--hardest=5 moco-v2:--mochi simclr:--norm=group cmc:--loss=nce_constant; do
   method=${line%%:*} more=$(cut -s -d: -f2- <<<"$line" | tr : ' ')
   rm -rf one three killed
   # shellcheck disable=SC2086
@@ -39,9 +40,17 @@ expect 3 "learns from labels" "$NACRE" pretrain --method supcon --data npy:a.npy
 # shellcheck disable=SC2086
 {
   expect 2 "mochi is for moco" "$NACRE" pretrain --method simclr --mochi --data $data $tiny --out none
+  expect 2 "chunk is for simclr and supcon, not pirl" "$NACRE" pretrain --chunk 8 --data $data $tiny --out none
+  expect 2 "chunk 1 leaves batch norm nothing" "$NACRE" pretrain --method simclr --chunk 1 --data $data $tiny --out none
   expect 2 "a group needs two pictures" "$NACRE" pretrain --method moco --groups 9 --data $data $tiny --out none
   expect 2 "no choice of negatives" "$NACRE" pretrain --method jigsaw --beta 1 --data $data $tiny --out none
   expect 2 "need --loss info_nce" "$NACRE" pretrain --loss nce_paper --hardest 3 --data $data $tiny --out none
+}
+pictures grey.npy 200 16 16 1
+# shellcheck disable=SC2086
+{
+  expect 3 "are grey" "$NACRE" pretrain --method cmc --data npy:grey.npy $tiny --out none
+  expect 2 "cmc needs --loss" "$NACRE" pretrain --method cmc --loss nce_paper --data $data $tiny --out none
 }
 [ ! -e none ] || fail "a refused run leaves a directory"
 finish

@@ -1,0 +1,46 @@
+// What a run trains for others to use: a ResNet, or CMC's pair of them.
+#pragma once
+
+#include <nacre/models/weights.hpp>
+
+#include <variant>
+
+namespace cli {
+
+namespace nc = nacre;
+
+// An encoder as any other, of whichever kind it holds.
+class Encoder {
+ public:
+  using ResNet = nc::models::ResNet<float>;
+  using ColorPair = nc::models::ColorPair<float>;
+  Encoder(ResNet net) : net_(std::move(net)) {}
+  Encoder(ColorPair pair) : net_(std::move(pair)) {}
+
+  nc::models::ResNetOptions options() const {
+    return std::visit([](const auto& e) -> nc::models::ResNetOptions { return e.options(); }, net_);
+  }
+  nc::models::Stages<float> stages(const nc::Var<float>& x) const {
+    return std::visit([&](const auto& e) { return e.stages(x); }, net_);
+  }
+  nc::Var<float> operator()(const nc::Var<float>& x) const {
+    return std::visit([&](const auto& e) { return e(x); }, net_);
+  }
+  nc::Tensor<float> embed(const nc::Tensor<float>& images, nc::i64 chunk = 0) const {
+    return std::visit([&](const auto& e) { return e.embed(images, chunk); }, net_);
+  }
+
+  void save(const std::string& path, const nc::models::EncoderFile& about) const {
+    std::visit([&](const auto& e) { nc::models::save_encoder(path, e, about); }, net_);
+  }
+  static Encoder load(const std::string& path, nc::models::EncoderFile* about = nullptr) {
+    if (nc::models::holds_color_pair(nc::io::SafeTensors::open(path)))
+      return nc::models::load_color_pair<float>(path, about);
+    return nc::models::load_encoder<float>(path, about);
+  }
+
+ private:
+  std::variant<ResNet, ColorPair> net_;
+};
+
+}  // namespace cli
