@@ -183,6 +183,9 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--encoder-momentum", pt.encoder_momentum, "moco: of the key encoder")->check(between(0.0, 1.0));
   c->add_option("--groups", pt.groups, "moco, moco-v2: runs a batch is cut into for batch norm")
       ->check(CLI::Range(1, 1 << 20));
+  c->add_option("--chunk", pt.chunk,
+                "simclr, supcon: views in the encoder at a time, for a --batch beyond memory; 0: all")
+      ->check(CLI::Range(0, 1 << 21));
   c->add_flag("--mochi", pt.mochi, "moco, moco-v2: mix harder negatives from the hardest of the queue");
   c->add_option("--hardest", pt.hardest, "only so many of the most similar negatives; 0: all")
       ->check(CLI::Range(0, 1 << 30));
@@ -229,7 +232,7 @@ std::vector<std::string> given_options(const CLI::App* c) {
 }
 
 int out_of_memory() {
-  std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit\n");
+  std::fprintf(stderr, "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives, --limit or --chunk\n");
   return 7;
 }
 

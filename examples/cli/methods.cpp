@@ -102,6 +102,7 @@ Learner simclr(const Config& c, const nc::data::Images&, nc::Key key) {
   o.encoder = encoder_options(c);
   o.dim = c.dim;
   o.contrast = contrast(c);
+  o.chunk = c.chunk;
   return learner(M(o, key));
 }
 Learner moco(const Config& c, const nc::data::Images&, nc::Key key) {
@@ -293,6 +294,12 @@ void check_method(const Config& c, const nc::data::Images& images) {
             [] { return std::string("cmc needs --loss info_nce or nce_constant"); });
   nc::check<nc::DataError>(make != cmc || images.channels == 3, "method", [&] {
     return c.method + " tells lightness and colours apart, and the pictures of " + c.data + " are grey";
+  });
+  bool in_chunks = make == simclr<Simclr<float>, SimclrOptions> || make == simclr<SupCon<float>, SupConOptions>;
+  nc::check(c.chunk == 0 || in_chunks, "chunk",
+            [&] { return "--chunk is for simclr and supcon, not " + c.method + "; lower --batch instead"; });
+  nc::check(c.chunk != 1 || c.norm != "batch", "chunk", [] {
+    return std::string("--chunk 1 leaves batch norm nothing to take statistics of; raise it, or choose --norm group");
   });
   nc::check(!c.mochi || moco_queue, "mochi", [&] { return "--mochi is for moco and moco-v2, not " + c.method; });
   nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",

@@ -38,14 +38,14 @@ void each_option(auto& o, auto&& f) {
   f("save-every", o.save_every), f("log-every", o.log_every);
   f("split", o.split), f("norm", o.norm), f("pretext", o.pretext);
   f("permutations", o.permutations), f("spread", o.spread);
-  f("encoder-momentum", o.encoder_momentum), f("groups", o.groups);
+  f("encoder-momentum", o.encoder_momentum), f("groups", o.groups), f("chunk", o.chunk);
   f("mochi", o.mochi), f("hardest", o.hardest), f("semi-hard", o.semi_hard), f("ring", o.ring);
   f("beta", o.beta), f("tau-plus", o.tau_plus);
 }
 // Options that older runs do not name: they had the values that stand in Pretrain.
 inline bool came_later(std::string_view name) {
   for (std::string_view later : {"split", "pretext", "permutations", "spread", "norm", "encoder-momentum", "groups",
-                                 "mochi", "hardest", "semi-hard", "ring", "beta", "tau-plus"})
+                                 "chunk", "mochi", "hardest", "semi-hard", "ring", "beta", "tau-plus"})
     if (name == later) return true;
   return false;
 }
