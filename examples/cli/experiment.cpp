@@ -322,7 +322,6 @@ void experiment(const Experiment& o) {
       if (!probed(o, run.out, kept))
         probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
-      if (interrupted()) return;
       if (baselines.empty()) baselines = probe_file;  // the first of its network
       results[i].push_back(result_of(run.out));
       if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);

@@ -158,6 +158,7 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--lr", pt.lr, "learning rate at its highest")->check(between(0.0, 1e6));
   c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")
       ->check(between(0.0, 1e3));
+  c->add_flag("--decay-all", pt.decay_all, "sgd: pull on biases and normalisation too, as PyTorch does unless told");
   c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(between(0.0, 1.0));
   c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
   c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")

@@ -19,7 +19,7 @@ struct Pretrain {
   double temperature = 0.1, bank_momentum = 0.5, lambda = 0.5, encoder_momentum = 0.99;
   double semi_hard = 0, ring = 0, beta = 0, tau_plus = 0;
   std::int64_t permutations = 100, groups = 8, hardest = 0, chunk = 0;
-  bool mochi = false, shared_negatives = false, include_self = false, exact_conv = false;
+  bool mochi = false, shared_negatives = false, include_self = false, exact_conv = false, decay_all = false;
   bool resume = false, quiet = false, json = false, stop_on_collapse = false;
   std::vector<std::string> given;  // names of the options that stood on the command line or in the config file
 

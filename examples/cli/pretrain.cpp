@@ -348,6 +348,8 @@ void pretrain(const Pretrain& asked) {
     return "--batch " + std::to_string(config.batch) + " is more than the " + std::to_string(images.size()) +
            " pictures of " + config.data;
   });
+  nc::check(!config.decay_all || config.optimizer == "sgd", "decay-all",
+            [&] { return "--decay-all is for --optimizer sgd, not " + config.optimizer; });
   check_method(config, images);
 
   nc::Key key{static_cast<nc::u64>(config.seed)};
@@ -365,8 +367,8 @@ void pretrain(const Pretrain& asked) {
 
   auto& m = learner.method;
   const double momentum = config.momentum, decay = config.weight_decay;
-  if (config.optimizer == "sgd")
-    train(config, images, learner, nc::optim::Sgd<float>(m, {.momentum = momentum, .weight_decay = decay}), key);
+  const nc::optim::SgdOptions sgd{.momentum = momentum, .weight_decay = decay, .decay_all = config.decay_all};
+  if (config.optimizer == "sgd") train(config, images, learner, nc::optim::Sgd<float>(m, sgd), key);
   else if (config.optimizer == "lars")
     train(config, images, learner, nc::optim::Lars<float>(m, {.momentum = momentum, .weight_decay = decay}), key);
   else train(config, images, learner, nc::optim::AdamW<float>(m, {.weight_decay = decay}), key);
@@ -379,6 +381,8 @@ void pretrain(const Pretrain& asked) {
   }
   finish(config, images, learner);
   stop_signal = 0;  // too late to interrupt anything
+  std::signal(SIGINT, SIG_DFL);  // what comes next has nothing to save
+  std::signal(SIGTERM, SIG_DFL);
 }
 
 }  // namespace cli

@@ -40,12 +40,12 @@ void each_option(auto& o, auto&& f) {
   f("permutations", o.permutations), f("spread", o.spread);
   f("encoder-momentum", o.encoder_momentum), f("groups", o.groups), f("chunk", o.chunk);
   f("mochi", o.mochi), f("hardest", o.hardest), f("semi-hard", o.semi_hard), f("ring", o.ring);
-  f("beta", o.beta), f("tau-plus", o.tau_plus);
+  f("beta", o.beta), f("tau-plus", o.tau_plus), f("decay-all", o.decay_all);
 }
 // Options that older runs do not name: they had the values that stand in Pretrain.
 inline bool came_later(std::string_view name) {
   for (std::string_view later : {"split", "pretext", "permutations", "spread", "norm", "encoder-momentum", "groups",
-                                 "chunk", "mochi", "hardest", "semi-hard", "ring", "beta", "tau-plus"})
+                                 "chunk", "mochi", "hardest", "semi-hard", "ring", "beta", "tau-plus", "decay-all"})
     if (name == later) return true;
   return false;
 }

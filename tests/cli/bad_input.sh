@@ -123,6 +123,9 @@ expect 0 "" cp a.npy moved.npy
 expect 0 "" "$NACRE" pretrain --resume --out good --data npy:moved.npy --quiet
 same "$before" "$(state good)" "the run as it was"
 
+expect 2 "--decay-all is for --optimizer sgd, not adamw" train none --optimizer adamw --decay-all
+[ ! -e none ] || fail "a refused training leaves a directory"
+
 # --- not finite: 4, collapse: 5; the last checkpoint stays
 train wild --lr 0.01 --epochs 40 --save-every 1 --log-every 1 --optimizer sgd --lr 1e6 --weight-decay 100 >out.txt 2>err.txt
 same 4 $? "code of a loss that is not finite"
