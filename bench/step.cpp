@@ -2,7 +2,9 @@
 //
 //   resnet/WIDTH/THREADS/BATCH   ResNet-18, 3x3 stem, pictures of 32 px
 //   pirl/WIDTH/THREADS/SHARED   128 pictures, 50,000 memory rows, 4,096 negatives per sample or shared by the batch
+//   simclr/WIDTH/THREADS/BATCH/CHUNK   two views of BATCH pictures, CHUNK views at a time; 0: all at once
 #include <nacre/methods/pirl.hpp>
+#include <nacre/methods/simclr.hpp>
 #include <nacre/ops/reduce.hpp>
 #include <nacre/optim/sgd.hpp>
 
@@ -68,6 +70,27 @@ void pirl(benchmark::State& state) {
   report(state, batch);
 }
 BENCHMARK(pirl)->Args({16, 1, 0})->Args({16, 2, 0})->Args({16, 2, 1})->UseRealTime()->Unit(benchmark::kMillisecond);
+
+void simclr(benchmark::State& state) {
+  pool::reset_peak();
+  i64 width = state.range(0), batch = state.range(2);
+  set_threads(static_cast<int>(state.range(1)));
+  methods::SimclrOptions o;
+  o.encoder = {.depth = 18, .width = width, .stem = models::Stem::cifar};
+  o.chunk = state.range(3);
+  methods::Simclr<float> method(o, Key{1});
+  optim::Sgd<float> sgd(method, {.weight_decay = 1e-4});
+  Batch b;
+  b.image = noise({2 * batch, 32, 32, 3}, 2);
+  u64 step = 0;
+  for (auto _ : state) {
+    Tape tape(Mode::train, Key{step++});
+    backward(method.loss(tape, b).loss);
+    sgd.step(0.01);
+  }
+  report(state, batch);
+}
+BENCHMARK(simclr)->ArgsProduct({{16}, {1, 2}, {512, 2048}, {0, 128}})->UseRealTime()->Unit(benchmark::kMillisecond);
 
 }  // namespace
 
