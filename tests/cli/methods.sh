@@ -12,7 +12,7 @@ sums() { echo "$(sum "$1/encoder.safetensors") $(sum "$1/checkpoint.safetensors"
 all=
 for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simclr:--beta=1:--tau-plus=0.1 \
   simclr:--chunk=5 supcon:--chunk=8:--norm=layer \
-  moco:--hardest=5 moco-v2:--mochi simclr:--norm=group cmc:--loss=nce_constant; do
+  moco:--hardest=5 moco-v2:--mochi moco-v3:--hardest=3 simclr:--norm=group cmc:--loss=nce_constant cmc:--beta=1; do
   method=${line%%:*} more=$(cut -s -d: -f2- <<<"$line" | tr : ' ')
   rm -rf one three killed
   # shellcheck disable=SC2086
@@ -50,6 +50,8 @@ pictures grey.npy 200 16 16 1
 # shellcheck disable=SC2086
 {
   expect 3 "are grey" "$NACRE" pretrain --method cmc --data npy:grey.npy $tiny --out none
+  expect 2 "need --loss info_nce" \
+    "$NACRE" pretrain --method cmc --loss nce_constant --ring 0.1 --data $data $tiny --out none
   expect 2 "cmc needs --loss" "$NACRE" pretrain --method cmc --loss nce_paper --data $data $tiny --out none
 }
 [ ! -e none ] || fail "a refused run leaves a directory"
