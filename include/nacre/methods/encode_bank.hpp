@@ -8,6 +8,7 @@
 #pragma once
 
 #include <nacre/autograd/tape.hpp>
+#include <nacre/core/tensor.hpp>
 
 #include <numeric>
 
