@@ -7,12 +7,14 @@
 #include <nacre/eval/invariance.hpp>
 #include <nacre/io/file.hpp>
 #include <nacre/pretext/jigsaw.hpp>
+#include <nacre/train/checkpoint.hpp>
 #include <nacre/train/page.hpp>
 #include <nacre/train/svg.hpp>
 
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <optional>
 
 namespace cli {
 
@@ -84,7 +86,8 @@ struct Result {
   std::vector<std::pair<std::string, double>> untrained;       // the same network before training
   double untrained_knn = 0, pixels_knn = 0;
   nc::i64 epochs = 0;
-  nc::eval::Invariance invariance;
+  nc::eval::Invariance linear_head;                        // picture against patches
+  std::optional<nc::eval::Invariance> own, own_untrained;  // patches in place against shuffled; where it has a head
 };
 
 void read_stages(const json::Value& object, std::vector<std::pair<std::string, double>>& into) {
@@ -126,19 +129,32 @@ Result result_of(const std::string& run) {
   return r;
 }
 
-// Distances between test pictures and their shuffled patches after a linear head, the same way for every method.
-nc::eval::Invariance invariance_of(const std::string& run) {
+// What shuffling the patches of 600 test pictures moves.
+void measure_invariance(const std::string& run, Result& r) {
   Config c = read_config(run);
   nc::data::DataSplits data = open_data(c.data);
   nc::Key key{static_cast<nc::u64>(c.seed)};
   nc::data::Images images = nc::data::limit(data.test.empty() ? data.train : data.test, 600, key.fold("invariance"));
   nc::data::Augment plain = nc::data::gentle();
-  nc::Loader shuffled(images,
-                      nc::pretext::jigsaw_views({.image = c.image_size, .augment = plain, .patch_color = plain.color}),
-                      {.batch = images.size(), .normalization = c.normalization}, key);
+  nc::Loader loader(images,
+                    nc::pretext::jigsaw_views({.image = c.image_size, .augment = plain, .patch_color = plain.color}),
+                    {.batch = images.size(), .normalization = c.normalization}, key);
+  const nc::Batch& batch = *loader.next();
   Encoder encoder = Encoder::load(file_in(run, "encoder.safetensors"));
-  auto rows = nc::eval::with_linear_head(nc::eval::trunk_rows(encoder, *shuffled.next()));
-  return nc::eval::invariance(rows.a, rows.b);
+  auto rows = nc::eval::with_linear_head(nc::eval::trunk_rows(encoder, batch));
+  r.linear_head = nc::eval::invariance(rows.a, rows.b);
+
+  Learner learner = make_learner(c, training_images(data, c), key);
+  if (!learner.patch_head) return;
+  auto own = [&] {
+    auto head = [&](const nc::Tensor<float>& patches) { return learner.patch_head(learner.method, patches); };
+    auto both = nc::eval::patch_rows(batch, head);
+    return nc::eval::invariance(both.a, both.b);
+  };
+  r.own_untrained = own();
+  nc::train::load_checkpoint(nc::io::SafeTensors::open(file_in(run, "checkpoint.safetensors")),
+                             nc::train::Others::ignore, nc::train::part("method", learner.method));
+  r.own = own();
 }
 
 // Mean and sample deviation over seeds.
@@ -197,11 +213,14 @@ Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Res
 }
 
 Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
-  Table table{{"", "distance to its own shuffled patches", "deviation", "to another picture's", "ratio"}};
+  Table table{{"", "own head: patches in place to shuffled", "to another picture's", "untrained",
+               "linear head: picture to patches", "to another picture's"}};
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const nc::eval::Invariance& v = results[i][0].invariance;
-    table.push_back({cells[i].name, short_number(v.mean), short_number(v.deviation), short_number(v.other),
-                     short_number(v.ratio())});
+    const Result& r = results[i][0];
+    auto mean = [](const auto& v, double nc::eval::Invariance::* what) { return v ? short_number((*v).*what) : "-"; };
+    using I = nc::eval::Invariance;
+    table.push_back({cells[i].name, mean(r.own, &I::mean), mean(r.own, &I::other), mean(r.own_untrained, &I::mean),
+                     short_number(r.linear_head.mean), short_number(r.linear_head.other)});
   }
   return table;
 }
@@ -214,9 +233,11 @@ const char* about(const std::string& what) {
            "pictures' classes do not (the place of a patch) takes the last stage for itself: its line falls there. "
            "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
   if (what == "invariance")
-    return "How far shuffling a picture's patches moves it (unit rows, 0 to 2), after one linear head that every "
-           "encoder is given. The ratio to the distance of two pictures does not flatter an encoder that collapsed. "
-           "PIRL is trained to make it small, Jigsaw to keep the patches' places.";
+    return "Distances of unit rows, 0 to 2. Own head: what a method says of nine patches in their places, against the "
+           "same patches shuffled. PIRL is trained to say the same, Jigsaw to tell the orders apart; untrained heads "
+           "lie between. Linear head: the trunks alone, a whole picture against its patches, after one linear map "
+           "that every trunk is given. An encoder that says the same of all pictures has a small distance to another "
+           "picture's, too.";
   if (what == "pairs")
     return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
            "an encoder sees forward and backward for one sample; a pass without gradient counts a third.";
@@ -228,17 +249,25 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
   nc::train::Page page("Experiment: " + o.what);
   page.text(about(o.what));
   if (o.what == "invariance") {
-    svg::LineChart chart{.name = "pictures at each distance", .x_name = "distance", .lines = {}, .marks = {}};
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const nc::eval::Histogram& h = results[i][0].invariance.own_histogram;
-      svg::Line line{cells[i].name, {}, {}, static_cast<int>(i)};
+    svg::LineChart own{.name = "own head: pictures at each distance", .x_name = "distance", .lines = {}, .marks = {}};
+    svg::LineChart trunk{.name = "linear head: the same", .x_name = "distance", .lines = {}, .marks = {}};
+    auto add = [](svg::LineChart& chart, const std::string& name, const nc::eval::Histogram& h) {
+      svg::Line line{name, {}, {}, static_cast<int>(chart.lines.size())};
       for (std::size_t k = 0; k < h.count.size(); ++k) {
         line.x.push_back((static_cast<double>(k) + 0.5) * h.width);
         line.y.push_back(static_cast<double>(h.count[k]));
       }
       chart.lines.push_back(line);
+    };
+    for (std::size_t i = 0; i < cells.size(); ++i) {
+      const Result& r = results[i][0];
+      add(trunk, cells[i].name, r.linear_head.own_histogram);
+      if (!r.own) continue;
+      add(own, cells[i].name, r.own->own_histogram);
+      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram);
     }
-    page.figure(chart, "Further left: the shuffle changes less of what the encoder says.");
+    if (!own.lines.empty()) page.figure(own, "Further left: the order of the patches changes less of the answer.");
+    page.figure(trunk, "Further left: a picture and its patches lie nearer.");
   } else {
     svg::LineChart chart{.name = "linear probe, percent right", .x_name = "stage", .lines = {}, .marks = {}};
     auto add = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& stages) {
@@ -324,7 +353,7 @@ void experiment(const Experiment& o) {
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
       if (baselines.empty()) baselines = probe_file;  // the first of its network
       results[i].push_back(result_of(run.out));
-      if (o.what == "invariance" && s == 0) results[i][0].invariance = invariance_of(run.out);
+      if (o.what == "invariance" && s == 0) measure_invariance(run.out, results[i][0]);
     }
   Table table = o.what == "invariance" ? invariance_table(cells, results) : table_of(cells, results);
   std::string text = markdown(table);

@@ -22,6 +22,7 @@ template <class M>
 Learner learner(M method) {
   return {methods::AnyMethod(std::move(method)),
           [](const methods::AnyMethod& any) -> Encoder { return any.as<M>()->encoder; },
+          {},
           {}};
 }
 
@@ -78,6 +79,11 @@ Learner pirl(const Config& c, const nc::data::Images& images, nc::Key key) {
     l.start = [](methods::AnyMethod& any, const Pictures& pictures) {
       methods::encode_bank(*any.as<Pirl>(), pictures);
     };
+  if (c.pretext == "jigsaw" && pirl_options(c).lambda > 0)
+    l.patch_head = [](methods::AnyMethod& any, const nc::Tensor<float>& patches) {
+      nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
+      return any.as<Pirl>()->embed_patches(tape, patches).value();
+    };
   return l;
 }
 
@@ -90,7 +96,12 @@ methods::JigsawOptions jigsaw_options(const Config& c) {
           .hidden = c.dim};
 }
 Learner jigsaw(const Config& c, const nc::data::Images&, nc::Key key) {
-  return learner(methods::Jigsaw<float>(jigsaw_options(c), key));
+  Learner l = learner(methods::Jigsaw<float>(jigsaw_options(c), key));
+  l.patch_head = [](methods::AnyMethod& any, const nc::Tensor<float>& patches) {
+    nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
+    return any.as<methods::Jigsaw<float>>()->scores(tape, patches).value();
+  };
+  return l;
 }
 Learner rotnet(const Config& c, const nc::data::Images&, nc::Key key) {
   return learner(methods::RotNet<float>({.encoder = encoder_options(c)}, key));

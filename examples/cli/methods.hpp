@@ -18,6 +18,8 @@ struct Learner {
   std::function<Encoder(const nc::methods::AnyMethod&)> encoder;  // a copy of what it trains
   // Before the first step: fills a memory bank by the untrained encoder; may be empty.
   std::function<void(nc::methods::AnyMethod&, const Pictures&)> start;
+  // What its own head says of nine patches [B, 9, P, P, C], by batch statistics: rows [B, d]; may be empty.
+  std::function<nc::Tensor<float>(nc::methods::AnyMethod&, const nc::Tensor<float>&)> patch_head;
 };
 
 // Options that were not given take the method's own values.

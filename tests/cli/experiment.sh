@@ -54,7 +54,8 @@ pictures a.npy 200 16 16 1
   expect 0 "" "$NACRE" experiment lambda $base --values 0,1 --out lambda
   expect 0 "" "$NACRE" experiment pairs $base --epochs 3 --methods pirl,npid,moco --out pairs
 }
-holds invariance/table.md '^\| jigsaw \| [0-9.]+ \| '
+holds invariance/table.md '^\| jigsaw \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$'
+holds invariance/report.html 'jigsaw, untrained'
 holds lambda/lambda-0-seed1/config.json '"lambda":0,'
 holds lambda/lambda-1-seed1/config.json '"lambda":1,'
 # PIRL sees a picture and nine patches of 4 of its 16 pixels a side: 1.56 pictures a sample; MoCo one and a third

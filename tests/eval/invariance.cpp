@@ -102,6 +102,36 @@ TEST_CASE("trunk rows: an encoder blind to order is invariant to shuffling, one 
   test::check_message([&] { trunk_rows(MeanColor<float>{}, batch); }, {"trunk_rows", "[20, 9, 9, 3]", "[0]"});
 }
 
+TEST_CASE("patch rows: a head that sums the patches is invariant to shuffling, one that reads the first is not") {
+  const i64 n = 60;
+  Batch batch;
+  batch.patches = test::randn<float>({n, 9, 2, 2, 1}, 1);
+  batch.order = Tensor<i64>({n, 9});
+  Tensor<float> placed = batch.patches.clone();
+  for (i64 i = 0; i < n; ++i)
+    for (i64 p = 0; p < 9; ++p) {
+      i64 cell = batch.order[i * 9 + p] = (p * 4 + i) % 9;
+      for (i64 k = 0; k < 4; ++k) placed[(i * 9 + cell) * 4 + k] = batch.patches[(i * 9 + p) * 4 + k];
+    }
+  CHECK(test::same_bits(eval::in_place(batch), placed));
+  auto columns = [&](i64 pieces) {
+    return [=](const Tensor<float>& x) {  // [n, 4]: the sum of the first patches
+      Tensor<float> sum = Tensor<float>::zeros({n, 4});
+      for (i64 i = 0; i < n; ++i)
+        for (i64 p = 0; p < pieces; ++p)
+          for (i64 k = 0; k < 4; ++k) sum[i * 4 + k] += x[(i * 9 + p) * 4 + k];
+      return sum;
+    };
+  };
+  auto all = eval::patch_rows(batch, columns(9)), first = eval::patch_rows(batch, columns(1));
+  CHECK(invariance(all.a, all.b).mean < 1e-5);
+  CHECK(invariance(first.a, first.b).mean > 1);
+  batch.order = Tensor<i64>::full({n, 9}, 9);
+  test::check_message([&] { eval::in_place(batch); }, {"in_place", "no cell 9"});
+  batch.order = {};
+  test::check_message([&] { eval::in_place(batch); }, {"in_place", "[60, 9, 2, 2, 1]", "[B, pieces]"});
+}
+
 TEST_CASE("a linear head undoes what is linear, on rows it was not fitted to, and nothing else") {
   const i64 n = 400, d = 12;
   auto a = test::randn({n, d}, 1), map = test::randn({d, d}, 2), noise = test::randn({n, d}, 3);

@@ -100,6 +100,22 @@ TEST_CASE("all differences are listed in one message, and nothing has changed") 
   CHECK(has(more, "missing there: other.a"));
 }
 
+TEST_CASE("one part can be read alone; its own tensors must agree all the same") {
+  scratch::Directory dir;
+  Model one, two, there;
+  two.scramble();
+  save_checkpoint(dir / "c", {}, part("one", one), part("two", two));
+  io::SafeTensors file = io::SafeTensors::open(dir / "c");
+  load_checkpoint(file, Others::ignore, part("two", there));
+  CHECK(bits(there) == bits(two));
+  std::string text = scratch::error<DataError>([&] { load_checkpoint(file, part("two", there)); });
+  CHECK(has(text, "missing here: one.a"));
+  Other other;
+  text = scratch::error<DataError>([&] { load_checkpoint(file, Others::ignore, part("two", other)); });
+  CHECK(has(text, "missing here: two.queue I64 [2]"));
+  CHECK(!has(text, "one."));
+}
+
 TEST_CASE("a damaged, truncated, absent or foreign file changes nothing") {
   scratch::Directory dir;
   Model model, there;

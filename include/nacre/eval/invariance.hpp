@@ -5,10 +5,12 @@
 //
 // own alone flatters a collapsed encoder; own / other does not: 0 invariant, 1 the picture is lost. a and b are from
 //   heads (PIRL)         a = f(v_I), b = g(v_I^t), the paper's figure 4, by Pirl's operator() on a copy in Mode::train
+//   patch_rows           a method's own head over patches in their places (a) and over the same patches shuffled (b):
+//                        where Jigsaw and PIRL ask for opposite things
 //   trunk_rows           for every method: a = unit features, b = unit mean of the patches' unit features
 //   with_linear_head     the same after one linear map, fitted by ridge regression: PIRL's heads are linear, Jigsaw has
 //                        none that gives a picture a row, so every method is given one. Half fits, half is measured
-// Patches and pictures lie apart in any trunk, so trunk_rows says little; compare methods by with_linear_head.
+// Patches and pictures lie apart in any trunk, so trunk_rows says little; compare trunks by with_linear_head.
 // Misra & van der Maaten, 2019, section 4.4. Throws nacre::Error. Tested in tests/eval/invariance.cpp.
 #pragma once
 
@@ -101,6 +103,29 @@ RowPairs<T> trunk_rows(const Encoder& encoder, const Batch& batch) {
   };
   Tensor<T> whole = features(batch.image), pieces = features(batch.patches.reshape({s[0] * s[1], s[2], s[3], s[4]}));
   return {unit_rows(whole), mean_of_pieces(pieces, s[1])};
+}
+
+// batch.patches [B, pieces, P, P, C], patch p showing cell order[b, p] -> the patches cell by cell.
+inline Tensor<float> in_place(const Batch& batch) {
+  const Shape& s = batch.patches.shape();
+  check(s.rank() == 5 && batch.order.shape() == Shape{s[0], s[1]}, "in_place", [&] {
+    return "patches are " + s.str() + ", order is " + batch.order.shape().str() +
+           "; need [B, pieces, P, P, C] and [B, pieces]";
+  });
+  Tensor<float> placed = Tensor<float>::zeros(s);
+  const i64 width = s[2] * s[3] * s[4];
+  for (i64 p = 0; p < s[0] * s[1]; ++p) {
+    i64 cell = batch.order[p];
+    check(cell >= 0 && cell < s[1], "in_place", [&] { return "there is no cell " + std::to_string(cell); });
+    std::copy_n(batch.patches.data() + p * width, width, placed.data() + (p / s[1] * s[1] + cell) * width);
+  }
+  return placed;
+}
+
+// head(patches [B, pieces, P, P, C]) -> rows [B, d].
+template <class F>
+RowPairs<float> patch_rows(const Batch& batch, F&& head) {
+  return {unit_rows(head(in_place(batch))), unit_rows(head(batch.patches))};
 }
 
 namespace detail {

@@ -44,16 +44,23 @@ struct Jigsaw {
       : options(o), encoder(std::move(own)),
         head(encoder.features(), o.hidden, 9, o.permutations, key.fold("head")) {}
 
+  // patches [B, 9, P, P, C] -> scores of the orders [B, |P|]
+  Var<T> scores(Tape& tape, const Tensor<float>& patches) {
+    const Shape& s = patches.shape();
+    check(s.rank() == 5 && s[1] == 9, "jigsaw",
+          [&] { return "patches are " + s.str() + "; need [B, 9, P, P, C]"; });
+    Var<T> features = encoder(cast<T>(constant(tape, patches.reshape({s[0] * 9, s[2], s[3], s[4]}))));
+    features_ = features.value();
+    return head(features);
+  }
+
   Terms<T> loss(Tape& tape, const Batch& batch) {
-    const Shape& s = batch.patches.shape();
-    check(s.rank() == 5 && s[1] == 9 && batch.puzzle.shape() == Shape{s[0]}, "jigsaw", [&] {
-      return "patches are " + s.str() + ", puzzle is " + batch.puzzle.shape().str() +
+    Var<T> names = scores(tape, batch.patches);
+    check(batch.puzzle.shape() == Shape{names.dim(0)}, "jigsaw", [&] {
+      return "patches are " + batch.patches.shape().str() + ", puzzle is " + batch.puzzle.shape().str() +
              "; need [B, 9, P, P, C] and [B]: views with a permutation set";
     });
-    Var<T> pieces = cast<T>(constant(tape, batch.patches.reshape({s[0] * 9, s[2], s[3], s[4]})));
-    Var<T> features = encoder(pieces);
-    features_ = features.value();
-    return {cross_entropy(head(features), batch.puzzle)};
+    return {cross_entropy(names, batch.puzzle)};
   }
 
   void after_step(const Batch&) {}

@@ -62,17 +62,18 @@ struct Pirl {
 
   Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head_image(encoder(images))); }
 
+  Var<T> embed_patches(Tape& tape, const Tensor<T>& patches) const {
+    const Shape& s = patches.shape();
+    check(s.rank() == 5 && s[1] == head_jigsaw.cells, "pirl", [&] {
+      return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
+    });
+    return l2_normalize(head_jigsaw(encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})))));
+  }
+
   Output operator()(Tape& tape, const Tensor<T>& images, const Tensor<T>& patches) const {
     Output out;
     out.image = embed_image(constant(tape, images));
-    if (options.lambda > 0) {
-      const Shape& s = patches.shape();
-      check(s.rank() == 5 && s[1] == head_jigsaw.cells, "pirl", [&] {
-        return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
-      });
-      Var<T> features = encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})));
-      out.patches = l2_normalize(head_jigsaw(features));
-    }
+    if (options.lambda > 0) out.patches = embed_patches(tape, patches);
     return out;
   }
 

@@ -49,8 +49,10 @@ void save_checkpoint(const std::string& path, const io::Metadata& metadata, Part
   writer.save(path, io::Previous::keep);
 }
 
+enum class Others { refuse, ignore };  // tensors of other parts in the file
+
 template <class... M>
-void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
+void load_checkpoint(const io::SafeTensors& file, Others others, Part<M>... parts) {
   check<DataError>(file.has_checksum(), "checkpoint",
                    [&] { return file.file_name() + " has no checksum, so it is not a checkpoint or was changed"; });
   std::string wrong;
@@ -64,8 +66,11 @@ void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
     else if (here != there) wrong += "\n  differs: " + name + " is " + there + " there, " + here + " here";
   }, parts...);
   std::sort(names.begin(), names.end());
+  auto asked = [&](const std::string& name) {
+    return others == Others::refuse || (name.starts_with(parts.name + std::string(".")) || ...);
+  };
   for (const io::TensorInfo& t : file.tensors())
-    if (!std::binary_search(names.begin(), names.end(), t.name))
+    if (asked(t.name) && !std::binary_search(names.begin(), names.end(), t.name))
       wrong += "\n  missing here: " + t.name + " " + text(t.dtype, t.shape);
   check<DataError>(wrong.empty(), "checkpoint",
                    [&] { return file.file_name() + " belongs to another configuration:" + wrong; });
@@ -82,6 +87,10 @@ void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
   }, parts...);
 }
 
+template <class... M>
+void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
+  load_checkpoint(file, Others::refuse, parts...);
+}
 // The same from a path; returns the metadata.
 template <class... M>
 io::Metadata load_checkpoint(const std::string& path, Part<M>... parts) {
