@@ -106,12 +106,12 @@ TEST_CASE("one part can be read alone; its own tensors must agree all the same")
   two.scramble();
   save_checkpoint(dir / "c", {}, part("one", one), part("two", two));
   io::SafeTensors file = io::SafeTensors::open(dir / "c");
-  load_checkpoint(file, Others::ignore, part("two", there));
+  load_checkpoint(file, train::Others::ignore, part("two", there));
   CHECK(bits(there) == bits(two));
   std::string text = scratch::error<DataError>([&] { load_checkpoint(file, part("two", there)); });
   CHECK(has(text, "missing here: one.a"));
   Other other;
-  text = scratch::error<DataError>([&] { load_checkpoint(file, Others::ignore, part("two", other)); });
+  text = scratch::error<DataError>([&] { load_checkpoint(file, train::Others::ignore, part("two", other)); });
   CHECK(has(text, "missing here: two.queue I64 [2]"));
   CHECK(!has(text, "one."));
 }
