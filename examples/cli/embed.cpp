@@ -64,6 +64,9 @@ void embed(const Embed& o) {
   nc::backend::exact_conv() = o.exact_conv;
   Eye eye = open_eye(o);
   if (o.image_size > 0) eye.image_size = o.image_size;
+  nc::check(o.std.empty() || !eye.encoder.pair(), "std", [] {
+    return std::string("a pair of encoders parts lightness and colours by the std it was trained on: leave out --std");
+  });
   parse_channels(o.mean, "mean", eye.normalization.mean);
   parse_channels(o.std, "std", eye.normalization.std);
   nc::data::DataSplits data = open_data(o.data);

@@ -17,6 +17,7 @@ class Encoder {
   Encoder(ResNet net) : net_(std::move(net)) {}
   Encoder(ColorPair pair) : net_(std::move(pair)) {}
 
+  bool pair() const { return std::holds_alternative<ColorPair>(net_); }
   nc::models::ResNetOptions options() const {
     return std::visit([](const auto& e) -> nc::models::ResNetOptions { return e.options(); }, net_);
   }

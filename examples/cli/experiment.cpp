@@ -11,6 +11,7 @@
 #include <nacre/train/page.hpp>
 #include <nacre/train/svg.hpp>
 
+#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
@@ -51,7 +52,8 @@ std::vector<Cell> cells_of(const Experiment& o, bool colours) {
     static_cast<Pretrain&>(pirl) = o.training;
     pirl.method = "pirl";
     std::vector<std::string> usual{"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"};
-    if (colours) usual.push_back("cmc");
+    const Pretrain& t = o.training;
+    if (colours && t.loss != "nce_paper" && !t.shared_negatives && !t.include_self) usual.push_back("cmc");
     for (const auto& m : methods(usual)) {
       Config c = pirl;
       c.method = m;
@@ -81,6 +83,7 @@ std::vector<Cell> cells_of(const Experiment& o, bool colours) {
 // --- one run, and what is known of it
 
 struct Result {
+  std::string network;  // which untrained one it began as
   double knn = 0, minutes = 0;
   std::vector<std::pair<std::string, double>> linear;          // stages
   std::vector<std::pair<std::string, double>> untrained;       // the same network before training
@@ -114,10 +117,13 @@ bool probed(const Experiment& o, const std::string& run, const Config& c) {
          probe.at("baselines").at("random_linear").items.size() == 6;
 }
 
+std::string network_of(const Config& c) { return c.norm + " norm" + (trains_pair(c) ? ", a pair" : ""); }
+
 Result result_of(const std::string& run) {
   Config c = read_config(run);
   json::Value probe = json::parse(nc::io::read_file(file_in(run, "probe.json"), 1 << 20));
   Result r;
+  r.network = network_of(c);
   r.knn = probe.at("knn").at("top1").as_double();
   read_stages(probe.at("linear"), r.linear);
   const json::Value& base = probe.at("baselines");
@@ -145,7 +151,7 @@ void measure_invariance(const std::string& run, Result& r) {
   r.linear_head = nc::eval::invariance(rows.a, rows.b);
 
   Learner learner = make_learner(c, training_images(data, c), key);
-  if (!learner.patch_head) return;
+  if (!learner.patch_head || !exists(file_in(run, "checkpoint.safetensors"))) return;
   auto own = [&] {
     auto head = [&](const nc::Tensor<float>& patches) { return learner.patch_head(learner.method, patches); };
     auto both = nc::eval::patch_rows(batch, head);
@@ -185,6 +191,18 @@ std::string markdown(const Table& table) {
   return s;
 }
 
+// The networks before training, each once: "untrained", or with its kind where there are several.
+std::vector<std::pair<std::string, const std::vector<Result>*>> untrained(
+    const std::vector<std::vector<Result>>& results) {
+  std::vector<std::pair<std::string, const std::vector<Result>*>> networks;
+  for (const auto& r : results) {
+    bool known = std::any_of(networks.begin(), networks.end(), [&](const auto& n) { return n.first == r[0].network; });
+    if (!known) networks.emplace_back(r[0].network, &r);
+  }
+  for (auto& n : networks) n.first = networks.size() == 1 ? "untrained" : "untrained, " + n.first;
+  return networks;
+}
+
 // Rows: one a cell; columns: kNN, stages, minutes. `results[cell][seed]`.
 Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
   auto over = [](const std::vector<Result>& r, auto&& f) {
@@ -204,22 +222,24 @@ Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Res
     row.push_back(over(r, [](const Result& x) { return x.minutes; }));
     table.push_back(row);
   }
-  std::vector<std::string> random{"untrained", "0", over(results[0], [](const Result& x) { return x.untrained_knn; })};
-  for (std::size_t s = 0; s < results[0][0].untrained.size(); ++s)
-    random.push_back(over(results[0], [&](const Result& x) { return x.untrained[s].second; }));
-  random.push_back("0");
-  table.push_back(random);
+  for (const auto& [name, r] : untrained(results)) {
+    std::vector<std::string> row{name, "0", over(*r, [](const Result& x) { return x.untrained_knn; })};
+    for (std::size_t s = 0; s < (*r)[0].untrained.size(); ++s)
+      row.push_back(over(*r, [&](const Result& x) { return x.untrained[s].second; }));
+    row.push_back("0");
+    table.push_back(row);
+  }
   return table;
 }
 
 Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
-  Table table{{"", "own head: patches in place to shuffled", "to another picture's", "untrained",
-               "linear head: picture to patches", "to another picture's"}};
+  Table table{{"", "own head: patches in place to shuffled", "own head: to another picture's", "own head, untrained",
+               "linear head: picture to patches", "linear head: to another picture's"}};
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const Result& r = results[i][0];
-    auto mean = [](const auto& v, double nc::eval::Invariance::* what) { return v ? short_number((*v).*what) : "-"; };
     using I = nc::eval::Invariance;
-    table.push_back({cells[i].name, mean(r.own, &I::mean), mean(r.own, &I::other), mean(r.own_untrained, &I::mean),
+    auto field = [](const std::optional<I>& v, double I::* what) { return v ? short_number((*v).*what) : "-"; };
+    table.push_back({cells[i].name, field(r.own, &I::mean), field(r.own, &I::other), field(r.own_untrained, &I::mean),
                      short_number(r.linear_head.mean), short_number(r.linear_head.other)});
   }
   return table;
@@ -234,13 +254,13 @@ const char* about(const std::string& what) {
            "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
   if (what == "invariance")
     return "Distances of unit rows, 0 to 2. Own head: what a method says of nine patches in their places, against the "
-           "same patches shuffled. PIRL is trained to say the same, Jigsaw to tell the orders apart; untrained heads "
-           "lie between. Linear head: the trunks alone, a whole picture against its patches, after one linear map "
-           "that every trunk is given. An encoder that says the same of all pictures has a small distance to another "
-           "picture's, too.";
+           "same patches shuffled; PIRL is trained to say the same, Jigsaw to tell the orders apart. Linear head: the "
+           "trunks alone, a whole picture against its patches, after one linear map that every trunk is given. An "
+           "encoder that says the same of all pictures has a small distance to another picture's, too.";
   if (what == "pairs")
     return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
-           "an encoder sees forward and backward for one sample; a pass without gradient counts a third.";
+           "an encoder sees forward and backward for one sample; a pass without gradient counts a third. CMC trains "
+           "a pair of networks, which together have twice the features.";
   return "One option is changed, everything else is kept.";
 }
 
@@ -280,7 +300,7 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
       chart.lines.push_back(line);
     };
     for (std::size_t i = 0; i < cells.size(); ++i) add(cells[i].name, results[i][0].linear);
-    add("untrained", results[0][0].untrained);
+    for (const auto& [name, r] : untrained(results)) add(name, (*r)[0].untrained);
     page.figure(chart, "Stage 0 is the stem, 1 to 4 are the residual stages; seed " +
                                         std::to_string(o.training.seed) + ".");
   }
@@ -347,7 +367,7 @@ void experiment(const Experiment& o) {
       if (interrupted()) return;
       std::string probe_file = file_in(run.out, "probe.json");
       Config kept = read_config(run.out);
-      std::string& baselines = measured[kept.norm + (trains_pair(kept) ? ", a pair" : "")];
+      std::string& baselines = measured[network_of(kept)];
       if (!probed(o, run.out, kept))
         probe({.run = run.out, .data = "", .layers = "all", .json = "", .baselines = baselines,
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});

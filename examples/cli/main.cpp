@@ -234,7 +234,8 @@ std::vector<std::string> given_options(const CLI::App* c) {
 
 int out_of_memory() {
   std::fprintf(stderr,
-               "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives, --limit or --chunk\n");
+               "nacre: out of memory; use a smaller --batch, --width, --image-size, --negatives or --limit; simclr and "
+               "supcon: --chunk\n");
   return 7;
 }
 

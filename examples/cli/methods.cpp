@@ -79,7 +79,7 @@ Learner pirl(const Config& c, const nc::data::Images& images, nc::Key key) {
     l.start = [](methods::AnyMethod& any, const Pictures& pictures) {
       methods::encode_bank(*any.as<Pirl>(), pictures);
     };
-  if (c.pretext == "jigsaw" && pirl_options(c).lambda > 0)
+  if (c.pretext != "rotation" && pirl_options(c).lambda > 0)
     l.patch_head = [](methods::AnyMethod& any, const nc::Tensor<float>& patches) {
       nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
       return any.as<Pirl>()->embed_patches(tape, patches).value();
@@ -284,6 +284,7 @@ Encoder untrained_encoder(const Config& c) {
 }
 
 bool has_bank(const Config& c) { return row_of(c).make == pirl || trains_pair(c); }
+bool all_negatives(const Config& c) { return contrast(c).plain(); }
 double untrained_loss(const Config& c) {
   return nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim);
 }
@@ -306,8 +307,12 @@ void check_method(const Config& c, const nc::data::Images& images) {
   nc::check<nc::DataError>(make != cmc || images.channels == 3, "method", [&] {
     return c.method + " tells lightness and colours apart, and the pictures of " + c.data + " are grey";
   });
-  bool in_chunks = make == simclr<Simclr<float>, SimclrOptions> || make == simclr<SupCon<float>, SupConOptions>;
-  nc::check(c.chunk == 0 || in_chunks, "chunk",
+  nc::check(make != cmc || !(c.shared_negatives || c.include_self), "method", [] {
+    return std::string("cmc draws negatives for each sample, never its own row: leave out --shared-negatives and "
+                       "--include-self");
+  });
+  bool takes_chunks = make == simclr<Simclr<float>, SimclrOptions> || make == simclr<SupCon<float>, SupConOptions>;
+  nc::check(c.chunk == 0 || takes_chunks, "chunk",
             [&] { return "--chunk is for simclr and supcon, not " + c.method + "; lower --batch instead"; });
   nc::check(c.chunk != 1 || c.norm != "batch", "chunk", [] {
     return std::string("--chunk 1 leaves batch norm nothing to take statistics of; raise it, or choose --norm group");

@@ -29,6 +29,7 @@ double pictures_a_sample(const Config& config);
 bool trains_pair(const Config& config);  // of encoders, not one ResNet
 Encoder untrained_encoder(const Config& config);  // the weights a run begins with
 bool has_bank(const Config& config);  // pushes from rows of a memory bank
+bool all_negatives(const Config& config);  // none is chosen or weighed
 double untrained_loss(const Config& config);  // where it has one: of an untrained encoder against random rows
 // Error where the method and the pictures do not go together.
 void check_method(const Config& config, const nc::data::Images& images);

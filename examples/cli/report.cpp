@@ -119,9 +119,10 @@ nc::train::ReportRun collect(const std::string& directory) {
   });
   run.config.emplace_back("pictures", std::to_string(config.pictures));
   run.dim = config.dim;
+  const bool plain_bank = has_bank(config) && all_negatives(config);
   if (config.expected_loss > 0) run.initial_loss = config.expected_loss;
-  else if (has_bank(config)) run.initial_loss = untrained_loss(config);  // a run from before it was written down
-  if (has_bank(config)) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
+  else if (plain_bank) run.initial_loss = untrained_loss(config);  // a run from before it was written down
+  if (plain_bank) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
   read_metrics(file_in(directory, "metrics.jsonl"), run);
   read_probe(file_in(directory, "probe.json"), run);
   nc::data::DataSplits data = open_data(config.data);

@@ -63,6 +63,14 @@ void check_equal(const std::vector<Tensor<double>>& got, const std::vector<Tenso
 
 }  // namespace
 
+TEST_CASE("rows that are a parameter themselves: the chunks' gradients add up") {
+  Parameter<double> p(Tensor<double>::full({3, 2}, 1));
+  Tape tape;
+  auto embed = [&](Tape& own, i64, i64) { return p(constant(own, Tensor<double>({1}))); };
+  backward(sum(grad_cache<double>(tape, 6, 3, embed)));
+  CHECK(p.node()->grad[0] == 2);
+}
+
 TEST_CASE("where samples do not meet, embeddings and gradients are those of the whole batch, at any chunk") {
   for (nn::Norm kind : {nn::Norm::group, nn::Norm::layer}) {
     Net net(kind);

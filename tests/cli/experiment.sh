@@ -56,6 +56,7 @@ pictures a.npy 200 16 16 1
 }
 holds invariance/table.md '^\| jigsaw \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \| [0-9.]+ \|$'
 holds invariance/report.html 'jigsaw, untrained'
+awk -F'|' '/^. (jigsaw|pirl) / && $3 == $5 { exit 1 }' invariance/table.md || fail "training has not moved a head"
 holds lambda/lambda-0-seed1/config.json '"lambda":0,'
 holds lambda/lambda-1-seed1/config.json '"lambda":1,'
 # PIRL sees a picture and nine patches of 4 of its 16 pixels a side: 1.56 pictures a sample; MoCo one and a third
@@ -66,7 +67,9 @@ expect 2 "" "$NACRE" experiment other --out none
 # --- two networks see a picture in CMC, and an untrained pair is not an untrained ResNet
 coloured cifar
 # shellcheck disable=SC2086
-expect 0 "" "$NACRE" experiment pairs --data cifar10:cifar $tiny --probe-epochs 1 --epochs 3 --methods pirl,cmc --out colours
+expect 0 "" "$NACRE" experiment pairs --data cifar10:cifar $tiny --probe-epochs 1 --epochs 3 --methods pirl,cmc \
+  --out colours
+holds colours/table.md '^\| untrained, batch norm, a pair \|'
 holds colours/cmc-seed1/config.json '"epochs":2,'
 holds colours/table.md '^\| cmc \|'
 untrained() { grep -o '"random_linear":{[^}]*}' "colours/$1-seed1/probe.json"; }

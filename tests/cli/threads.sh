@@ -5,7 +5,7 @@ pictures a.npy 200 16 16 1
 
 # --- training
 isa=$("$NACRE" doctor | sed -n 's/^instruction set *//p') firsts=()
-for options in "" "--method npid --optimizer lars" "--width 16" "--width 16 --exact-conv" "--head mlp --loss nce_paper --optimizer adamw --image-size 24 --shared-negatives"; do
+for options in "" "--method npid --optimizer lars" "--width 16" "--width 16 --exact-conv" "--head mlp --loss nce_paper --optimizer adamw --image-size 24 --shared-negatives" "--width 16 --decay-all"; do
   first=
   for threads in 1 2 3 7; do
     rm -rf run
@@ -22,6 +22,7 @@ for options in "" "--method npid --optimizer lars" "--width 16" "--width 16 --ex
   firsts+=("$first")
 done
 [ "${firsts[2]}" != "${firsts[3]}" ] || fail "--exact-conv makes no difference"
+[ "${firsts[2]}" != "${firsts[5]}" ] || fail "--decay-all makes no difference"
 train other --width 4 --seed 2
 [ "$(sum run/encoder.safetensors)" != "$(sum other/encoder.safetensors)" ] || fail "the seed makes no difference"
 

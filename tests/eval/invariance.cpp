@@ -113,7 +113,7 @@ TEST_CASE("patch rows: a head that sums the patches is invariant to shuffling, o
       i64 cell = batch.order[i * 9 + p] = (p * 4 + i) % 9;
       for (i64 k = 0; k < 4; ++k) placed[(i * 9 + cell) * 4 + k] = batch.patches[(i * 9 + p) * 4 + k];
     }
-  CHECK(test::same_bits(eval::in_place(batch), placed));
+  CHECK(test::same_bits(eval::patches_in_place(batch), placed));
   auto columns = [&](i64 pieces) {
     return [=](const Tensor<float>& x) {  // [n, 4]: the sum of the first patches
       Tensor<float> sum = Tensor<float>::zeros({n, 4});
@@ -127,9 +127,9 @@ TEST_CASE("patch rows: a head that sums the patches is invariant to shuffling, o
   CHECK(invariance(all.a, all.b).mean < 1e-5);
   CHECK(invariance(first.a, first.b).mean > 1);
   batch.order = Tensor<i64>::full({n, 9}, 9);
-  test::check_message([&] { eval::in_place(batch); }, {"in_place", "no cell 9"});
+  test::check_message([&] { eval::patches_in_place(batch); }, {"patches_in_place", "no cell 9"});
   batch.order = {};
-  test::check_message([&] { eval::in_place(batch); }, {"in_place", "[60, 9, 2, 2, 1]", "[B, pieces]"});
+  test::check_message([&] { eval::patches_in_place(batch); }, {"patches_in_place", "[60, 9, 2, 2, 1]", "[B, pieces]"});
 }
 
 TEST_CASE("a linear head undoes what is linear, on rows it was not fitted to, and nothing else") {

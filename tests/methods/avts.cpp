@@ -126,7 +126,7 @@ TEST_CASE("other sources' sounds are chosen by their cosines with the picture, a
     return m.loss(tape, batch).loss.item();
   };
   CHECK(loss(all) == loss(plain));
-  double expected = 0;
+  double expected = 0, attraction = 0;
   loss(hardest);
   auto [v, s] = hardest.newest();
   for (i64 i = 0; i < 4; ++i) {
@@ -137,12 +137,13 @@ TEST_CASE("other sources' sounds are chosen by their cosines with the picture, a
       if (j == i) own = squared;
       if (batch.clip[j] != batch.clip[i]) nearest = std::min(nearest, squared);
     }
+    attraction += own;
     expected += (own + std::pow(std::max(0.0, 1.9 - std::sqrt(nearest)), 2)) / 8;
   }
   CHECK(loss(hardest) == doctest::Approx(expected).epsilon(1e-12));
   CHECK(loss(hardest) > loss(plain));
   hardest.options.negatives = {.semi_hard = 1e-9};  // leaves none: attraction alone
-  CHECK(loss(hardest) > 0);
+  CHECK(loss(hardest) == doctest::Approx(attraction / 4).epsilon(1e-12));
 }
 
 TEST_CASE("the loss is the margin form over the pairs") {

@@ -66,7 +66,8 @@ Var<T> grad_cache(Tape& tape, i64 rows, i64 chunk, F embed) {
       });
       auto g = gradient_of(part);
       if (!g) return;  // nothing in it is trained
-      g.tensor.copy_from(gz.rows(begin, end));
+      const Tensor<T> share = gz.rows(begin, end);
+      for (i64 i = 0; i < share.size(); ++i) g.data()[i] = g.into == Into::add ? g.data()[i] + share[i] : share[i];
       part.tape()->run_backward();
     });
   };

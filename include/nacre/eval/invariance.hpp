@@ -106,9 +106,9 @@ RowPairs<T> trunk_rows(const Encoder& encoder, const Batch& batch) {
 }
 
 // batch.patches [B, pieces, P, P, C], patch p showing cell order[b, p] -> the patches cell by cell.
-inline Tensor<float> in_place(const Batch& batch) {
+inline Tensor<float> patches_in_place(const Batch& batch) {
   const Shape& s = batch.patches.shape();
-  check(s.rank() == 5 && batch.order.shape() == Shape{s[0], s[1]}, "in_place", [&] {
+  check(s.rank() == 5 && batch.order.shape() == Shape{s[0], s[1]}, "patches_in_place", [&] {
     return "patches are " + s.str() + ", order is " + batch.order.shape().str() +
            "; need [B, pieces, P, P, C] and [B, pieces]";
   });
@@ -116,7 +116,7 @@ inline Tensor<float> in_place(const Batch& batch) {
   const i64 width = s[2] * s[3] * s[4];
   for (i64 p = 0; p < s[0] * s[1]; ++p) {
     i64 cell = batch.order[p];
-    check(cell >= 0 && cell < s[1], "in_place", [&] { return "there is no cell " + std::to_string(cell); });
+    check(cell >= 0 && cell < s[1], "patches_in_place", [&] { return "there is no cell " + std::to_string(cell); });
     std::copy_n(batch.patches.data() + p * width, width, placed.data() + (p / s[1] * s[1] + cell) * width);
   }
   return placed;
@@ -125,7 +125,7 @@ inline Tensor<float> in_place(const Batch& batch) {
 // head(patches [B, pieces, P, P, C]) -> rows [B, d].
 template <class F>
 RowPairs<float> patch_rows(const Batch& batch, F&& head) {
-  return {unit_rows(head(in_place(batch))), unit_rows(head(batch.patches))};
+  return {unit_rows(head(patches_in_place(batch))), unit_rows(head(batch.patches))};
 }
 
 namespace detail {

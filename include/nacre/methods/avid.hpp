@@ -82,7 +82,7 @@ struct Avid : SeenAndHeard<T, Encoder, SoundEncoder> {
 template <class T, class Encoder, class SoundEncoder, class Image, class Sound>
 void encode_banks(Avid<T, Encoder, SoundEncoder>& avid, Image&& image, Sound&& sound, i64 chunk = 256) {
   auto untrained = avid;  // running statistics of the original stay as they are
-  in_chunks(avid.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
+  each_chunk(avid.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
     avid.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
     avid.sound_bank.assign(index, untrained.embed_sound(constant(tape, sound(begin, end))).value());
   });

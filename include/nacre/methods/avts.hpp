@@ -2,16 +2,15 @@
 //
 //   image [B, S, S, C]       -> encoder       -> head       -> unit row v [B, dim]
 //   sound [V B, F, mels, 1]  -> sound_encoder -> sound_head -> unit row s; view 1 is the same video, shifted
-//   loss = mean over 2 B pairs of |v_i - s_i|^2 and max(0, eta - |v_i - s_n(i)|)^2          losses/margin.hpp
+//   loss = mean over at most 2 B pairs of |v_i - s_i|^2 and max(0, eta - |v_i - s_n(i)|)^2  losses/margin.hpp
 //
 //   n(i)   easy   the sound of another source in the batch, drawn uniformly from those that `negatives` leaves
 //          hard   view 1 of i: from progress `hard_from` on, for a share `hard_share` of the pictures
 //
-// The curriculum matters: hard pairs from the start keep a network from learning at all, says the paper. A picture
-// alone with its source has no easy partner and gets view 1, or no negative where there is none, nor where
-// `negatives` (hardest, semi-hard, ring: by the cosines v_i . s_j against v_i . s_i) leaves none. Views:
-// pretext::sound_views with shift half a second. The paper embeds 2 s of video; one picture tells moments apart only
-// where they look apart. Distances here are of unit rows: unrelated ones lie at sqrt 2, beyond eta.
+// Hard pairs from the start keep a network from learning at all, says the paper. A picture alone with its source
+// gets view 1, or no negative where there is none, nor where `negatives` (hardest, semi-hard, ring: by the cosines
+// v_i . s_j against v_i . s_i) leaves none. Views: pretext::sound_views with shift half a second. The paper embeds
+// 2 s of video; one picture tells moments apart only where they look apart. Unrelated unit rows lie at sqrt 2 > eta.
 // Korbar, Tran & Torresani, "Cooperative learning of audio and video models from self-supervised synchronization",
 // 2018. Throws nacre::Error. Tested in tests/methods/avts.cpp.
 #pragma once

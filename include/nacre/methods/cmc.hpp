@@ -98,7 +98,7 @@ struct Cmc {
 template <class T, class Encoder, class F>
 void encode_banks(Cmc<T, Encoder>& cmc, F&& image, i64 chunk = 256) {
   Cmc<T, Encoder> untrained = cmc;  // running statistics of the original stay as they are
-  in_chunks(cmc.bank_luma.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
+  each_chunk(cmc.bank_luma.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
     auto [y, c] = untrained.embed(constant(tape, image(begin, end)));
     cmc.bank_luma.assign(index, y.value());
     cmc.bank_chroma.assign(index, c.value());

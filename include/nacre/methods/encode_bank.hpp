@@ -1,6 +1,6 @@
 // Before training: one pass over all pictures, to fill a method's banks with what its untrained encoders say of them.
 //
-//   in_chunks(n, chunk, f)     f(tape, index [end - begin], begin, end) for each chunk of the rows 0 .. n - 1
+//   each_chunk(n, chunk, f)    f(tape, index [end - begin], begin, end) for each chunk of the rows 0 .. n - 1
 //
 // Pictures are not augmented, batch norm sees the statistics of a chunk. Ours, not the papers': with random rows a
 // short run spends itself on learning to match noise. Each method with banks says how it fills them: encode_bank of
@@ -15,7 +15,8 @@
 namespace nacre::methods {
 
 template <class F>
-void in_chunks(i64 n, i64 chunk, const F& f) {
+void each_chunk(i64 n, i64 chunk, const F& f) {
+  check(chunk >= 1, "encode_bank", [&] { return "chunk is " + std::to_string(chunk) + "; need at least 1"; });
   for (i64 begin = 0, end; begin < n; begin = end) {
     end = begin + chunk;
     if (end + chunk / 2 > n) end = n;  // no tiny last chunk: its batch statistics would be noise

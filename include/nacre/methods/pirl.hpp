@@ -122,7 +122,7 @@ struct Pirl {
 template <class T, class Encoder, class F>
 void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
   Pirl<T, Encoder> untrained = pirl;  // running statistics of the original stay as they are
-  in_chunks(pirl.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
+  each_chunk(pirl.bank.size(), chunk, [&](Tape& tape, const Tensor<i64>& index, i64 begin, i64 end) {
     pirl.bank.assign(index, untrained.embed_image(constant(tape, image(begin, end))).value());
   });
 }

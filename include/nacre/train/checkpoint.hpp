@@ -91,6 +91,7 @@ template <class... M>
 void load_checkpoint(const io::SafeTensors& file, Part<M>... parts) {
   load_checkpoint(file, Others::refuse, parts...);
 }
+
 // The same from a path; returns the metadata.
 template <class... M>
 io::Metadata load_checkpoint(const std::string& path, Part<M>... parts) {
