@@ -271,8 +271,8 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
   if (o.what == "invariance") {
     svg::LineChart own{.name = "own head: pictures at each distance", .x_name = "distance", .lines = {}, .marks = {}};
     svg::LineChart trunk{.name = "linear head: the same", .x_name = "distance", .lines = {}, .marks = {}};
-    auto add = [](svg::LineChart& chart, const std::string& name, const nc::eval::Histogram& h) {
-      svg::Line line{name, {}, {}, static_cast<int>(chart.lines.size())};
+    auto add = [](svg::LineChart& chart, const std::string& name, const nc::eval::Histogram& h, std::size_t color) {
+      svg::Line line{name, {}, {}, static_cast<int>(color)};
       for (std::size_t k = 0; k < h.count.size(); ++k) {
         line.x.push_back((static_cast<double>(k) + 0.5) * h.width);
         line.y.push_back(static_cast<double>(h.count[k]));
@@ -281,10 +281,10 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
     };
     for (std::size_t i = 0; i < cells.size(); ++i) {
       const Result& r = results[i][0];
-      add(trunk, cells[i].name, r.linear_head.own_histogram);
+      add(trunk, cells[i].name, r.linear_head.own_histogram, i);
       if (!r.own) continue;
-      add(own, cells[i].name, r.own->own_histogram);
-      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram);
+      add(own, cells[i].name, r.own->own_histogram, i);
+      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram, i + cells.size());
     }
     if (!own.lines.empty()) page.figure(own, "Further left: the order of the patches changes less of the answer.");
     page.figure(trunk, "Further left: a picture and its patches lie nearer.");
