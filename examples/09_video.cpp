@@ -7,7 +7,6 @@
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/09_video.cpp -ltbb -lz
 //       -lavformat -lavcodec -lswscale -lavutil -o video && ./video [SEED] [EPOCHS] [vince]
 #include <nacre/data/loader.hpp>
-#include <nacre/eval/retrieval.hpp>
 #include <nacre/methods/video.hpp>
 #include <nacre/optim/schedule.hpp>
 #include <nacre/optim/sgd.hpp>
@@ -23,16 +22,6 @@ namespace nc = nacre;
 using nc::i64;
 
 const i64 size = 32, gap = 10;  // pixels; frames that a match must be away
-
-// Of held-out frames: is the nearest other frame of their scene? embed: pictures [n, S, S, C] -> [n, ..].
-template <class F>
-nc::eval::Retrieval ask(const nc::data::Clips& scenes, const nc::data::Normalization& norm, const F& embed) {
-  i64 n = scenes.frames.size();
-  nc::Tensor<i64> frame({n});
-  for (i64 i = 0; i < n; ++i) frame[i] = i - scenes[scenes.clip_of(i)].begin;
-  auto rows = embed(nc::data::evaluation_batch(scenes.frames, 0, n, size, norm));
-  return nc::eval::retrieval(rows, scenes.frames.labels, frame, gap);
-}
 
 template <class Method>
 void train(Method& method, const nc::data::Clips& clips, const nc::data::Normalization& norm, i64 views, i64 epochs,
@@ -70,9 +59,10 @@ int main(int argc, char** argv) {
       .depth = 18, .width = 8, .stem = nc::models::Stem::cifar, .norm = nc::nn::Norm::group};
   auto run = [&](auto method, i64 views) {
     auto features = [&](const auto& x) { return method.encoder.embed(x); };
-    auto pixels = ask(scenes, norm, [](const auto& x) { return x; }), untrained = ask(scenes, norm, features);
+    auto ask = [&](const auto& embed) { return lesson::ask(scenes, size, gap, norm, embed); };
+    auto pixels = ask([](const auto& x) { return x; }), untrained = ask(features);
     train(method, clips, norm, views, epochs, key);
-    auto trained = ask(scenes, norm, features);
+    auto trained = ask(features);
     std::printf("seed %llu: %.1f %% of %lld frames find their scene (untrained %.1f, pixels %.1f, chance %.1f)\n",
                 static_cast<unsigned long long>(key.seed), trained.percent, static_cast<long long>(trained.queries),
                 untrained.percent, pixels.percent, trained.chance);

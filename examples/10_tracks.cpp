@@ -10,7 +10,6 @@
 //       -lavformat -lavcodec -lswscale -lavutil -o tracks && ./tracks [SEED] [EPOCHS]
 #include <nacre/data/loader.hpp>
 #include <nacre/data/tracker.hpp>
-#include <nacre/eval/retrieval.hpp>
 #include <nacre/methods/tracks.hpp>
 #include <nacre/optim/schedule.hpp>
 #include <nacre/optim/sgd.hpp>
@@ -35,16 +34,6 @@ nc::data::Clips tracked(const nc::data::Clips& film) {
   return patches;
 }
 
-// Of patches: is the nearest other patch of their track? embed: pictures [n, S, S, C] -> [n, ..].
-template <class F>
-nc::eval::Retrieval ask(const nc::data::Clips& tracks, const nc::data::Normalization& norm, const F& embed) {
-  i64 n = tracks.frames.size();
-  nc::Tensor<i64> frame({n});
-  for (i64 i = 0; i < n; ++i) frame[i] = i - tracks[tracks.clip_of(i)].begin;
-  auto rows = embed(nc::data::evaluation_batch(tracks.frames, 0, n, size, norm));
-  return nc::eval::retrieval(rows, tracks.frames.labels, frame, apart);
-}
-
 int main(int argc, char** argv) {
   const i64 epochs = argc > 2 ? std::atoi(argv[2]) : 24;
   const nc::Key key{.seed = argc > 1 ? std::strtoul(argv[1], nullptr, 10) : 1};
@@ -64,7 +53,8 @@ int main(int argc, char** argv) {
   options.negatives = 2 * 64;
   nc::methods::Tracks<float> method(options, key);
   auto features = [&](const auto& x) { return method.encoder.embed(x); };
-  auto pixels = ask(test, norm, [](const auto& x) { return x; }), untrained = ask(test, norm, features);
+  auto ask = [&](const auto& embed) { return lesson::ask(test, size, apart, norm, embed); };
+  auto pixels = ask([](const auto& x) { return x; }), untrained = ask(features);
 
   nc::optim::Sgd<float> sgd(method, {.momentum = 0.9, .weight_decay = 5e-4});
   double sum = 0;
@@ -79,7 +69,7 @@ int main(int argc, char** argv) {
                 sum / static_cast<double>(loader.steps_per_epoch()));
     sum = 0;
   }
-  auto trained = ask(test, norm, features);
+  auto trained = ask(features);
   std::printf("seed %llu: %.1f %% of %lld patches find their walker (untrained %.1f, pixels %.1f, chance %.1f)\n",
               static_cast<unsigned long long>(key.seed), trained.percent, static_cast<long long>(trained.queries),
               untrained.percent, pixels.percent, trained.chance);

@@ -1,5 +1,5 @@
-// Films for the lessons 09 and 10: those of Debian's opencv-doc (apt-get install opencv-doc), read by FFmpeg's
-// libraries; where one of the two is missing, sprites that walk through a room.
+// Films for the lessons 09 and 10, and what is asked of them. Those of Debian's opencv-doc (apt-get install
+// opencv-doc), read by FFmpeg's libraries; where one of the two is missing, sprites that walk through a room.
 #pragma once
 
 #include <nacre/data/file.hpp>
@@ -8,6 +8,8 @@
 #else
 #include <nacre/data/clips.hpp>
 #endif
+#include <nacre/data/augment.hpp>
+#include <nacre/eval/retrieval.hpp>
 
 #include <algorithm>
 #include <string>
@@ -61,6 +63,17 @@ inline nc::data::Clips films(i64 side) {
 #endif
   for (nc::u64 seed = 1; all.size() < 5; ++seed) all.push_back(sprites(seed, 200, side * 3 / 4, side));
   return nc::data::make_clips(all, "films");
+}
+
+// Is the nearest frame of the same clip, `apart` frames away at least? embed: pictures [n, S, S, C] -> [n, ..].
+template <class F>
+nc::eval::Retrieval ask(const nc::data::Clips& clips, i64 size, i64 apart, const nc::data::Normalization& norm,
+                        const F& embed) {
+  i64 n = clips.frames.size();
+  nc::Tensor<i64> frame({n});
+  for (i64 i = 0; i < n; ++i) frame[i] = i - clips[clips.clip_of(i)].begin;
+  auto rows = embed(nc::data::evaluation_batch(clips.frames, 0, n, size, norm));
+  return nc::eval::retrieval(rows, clips.frames.labels, frame, apart);
 }
 
 }  // namespace lesson

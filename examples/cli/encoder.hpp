@@ -1,7 +1,7 @@
 // What a run trains for others to use: a ResNet, or CMC's pair of them.
 #pragma once
 
-#include <nacre/models/weights.hpp>
+#include <nacre/models/color_pair_weights.hpp>
 
 #include <variant>
 

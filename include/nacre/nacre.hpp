@@ -60,6 +60,7 @@
 #include <nacre/methods/tracks.hpp>
 #include <nacre/methods/video.hpp>
 #include <nacre/models/color_pair.hpp>
+#include <nacre/models/color_pair_weights.hpp>
 #include <nacre/models/heads.hpp>
 #include <nacre/models/mlp.hpp>
 #include <nacre/models/resnet.hpp>

@@ -1,7 +1,7 @@
 #include "../io/scratch.hpp"
 #include "../nn/check.hpp"
 
-#include <nacre/models/weights.hpp>
+#include <nacre/models/color_pair_weights.hpp>
 
 using namespace nacre;
 using namespace nacre::test;

@@ -3,7 +3,7 @@
 //   models::save_encoder("encoder.safetensors", encoder, {.normalization = n, .image_size = 32});
 //   EncoderFile file;  auto encoder = models::load_encoder<float>("resnet50.safetensors", &file);
 //
-// A ColorPair likewise: both networks in one file, their names after `luma.` and `chroma.`; load_color_pair reads it.
+// A ColorPair likewise: both networks in one file, named after `luma.` and `chroma.` (color_pair_weights.hpp reads it).
 //
 // Convolutions are OIHW in the file and [O, KH, KW, I] here. Depth, width, stem and channels are read off the
 // shapes, a norm that is not batch norm off the metadata. `fc.*` (named in EncoderFile::unused) and
@@ -15,7 +15,7 @@
 #include <nacre/data/dataset.hpp>
 #include <nacre/io/json.hpp>
 #include <nacre/io/safetensors.hpp>
-#include <nacre/models/color_pair.hpp>
+#include <nacre/models/resnet.hpp>
 
 namespace nacre::models {
 
@@ -137,7 +137,7 @@ inline EncoderFile read_about(const io::SafeTensors& file) {
 
 }  // namespace detail
 
-// Is it a file for load_color_pair?
+// Is it a file for load_color_pair (color_pair_weights.hpp)?
 inline bool holds_color_pair(const io::SafeTensors& file) { return file.contains("luma.conv1.weight"); }
 
 // `about` may say how pictures are prepared, so that whoever loads the file prepares them alike; for a
@@ -221,20 +221,6 @@ ResNet<T> load_encoder(const std::string& path, EncoderFile* about = nullptr) {
   load_weights(file, encoder);
   if (about) *about = detail::read_about(file);
   return encoder;
-}
-
-// The pair of a file.
-template <class T>
-ColorPair<T> load_color_pair(const std::string& path, EncoderFile* about = nullptr) {
-  io::SafeTensors file = io::SafeTensors::open(path);
-  EncoderFile said = detail::read_about(file);
-  check<DataError>(said.normalization.known(), "load_color_pair", [&] {
-    return file.file_name() + " does not say by which mean and std pictures are normalised; a pair needs them";
-  });
-  ColorPair<T> pair(detail::read_options(file, "luma."), said.normalization, Key{});
-  load_weights(file, pair);
-  if (about) *about = said;
-  return pair;
 }
 
 }  // namespace nacre::models

@@ -13,7 +13,6 @@
 #include <nacre/data/batch.hpp>
 
 #include <algorithm>
-#include <algorithm>
 #include <utility>
 
 namespace nacre::pretext {
