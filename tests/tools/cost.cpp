@@ -1,35 +1,56 @@
-// cost SECONDS MB COMMAND...: runs the command, prints its processor time and peak memory, and fails above the limits.
-// A busy machine inflates a time, never shrinks it, so a run above the limit is repeated twice before it counts.
+// cost SECONDS MB TIMES COMMAND...: what a compilation costs in processor time and peak memory.
+//   COMMAND -DNACRE_COMPILED  at most SECONDS and MB
+//   COMMAND                   at most TIMES as long as that, and MB
+// A busy machine inflates a time, never shrinks it, so above a limit both are run again, twice, before it counts; and
+// the second limit is a ratio of two runs in turn, for a slow machine slows both.
+#include <algorithm>
 #include <cstdio>
 #include <cstdlib>
+#include <vector>
 
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-int main(int argc, char** argv) {
-  if (argc < 4) return std::fputs("usage: cost SECONDS MB COMMAND...\n", stderr), 2;
-  double seconds_allowed = std::atof(argv[1]), mb_allowed = std::atof(argv[2]);
-  double before = 0;
-  for (int attempt = 0; attempt < 3; ++attempt) {
-    pid_t child = fork();
-    if (child == 0) {
-      execvp(argv[3], argv + 3);
-      std::perror(argv[3]);
-      _exit(127);
-    }
-    int status = 0;
-    waitpid(child, &status, 0);
-    if (status != 0) return std::fputs("cost: the command failed\n", stderr), 1;
+namespace {
 
-    rusage use{};  // of all children so far: times add up, the peak is the largest process
-    getrusage(RUSAGE_CHILDREN, &use);
-    auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
-    double total = seconds(use.ru_utime) + seconds(use.ru_stime);
-    double mb = static_cast<double>(use.ru_maxrss) * 1024 / 1e6;
-    std::printf("%.1f s of %.0f, %.0f MB of %.0f\n", total - before, seconds_allowed, mb, mb_allowed);
-    if (total - before <= seconds_allowed && mb <= mb_allowed) return 0;
-    before = total;
+struct Cost {
+  double seconds, mb;
+};
+
+Cost run(char** command) {
+  pid_t child = fork();
+  if (child == 0) {
+    execvp(command[0], command);
+    std::perror(command[0]);
+    _exit(127);
+  }
+  int status = 0;
+  rusage use{};
+  wait4(child, &status, 0, &use);
+  if (status != 0) std::fputs("cost: the command failed\n", stderr), std::exit(1);
+  auto seconds = [](timeval t) { return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_usec) * 1e-6; };
+  return {seconds(use.ru_utime) + seconds(use.ru_stime), static_cast<double>(use.ru_maxrss) * 1024 / 1e6};
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  if (argc < 5) return std::fputs("usage: cost SECONDS MB TIMES COMMAND...\n", stderr), 2;
+  const double seconds = std::atof(argv[1]), mb = std::atof(argv[2]), times = std::atof(argv[3]);
+  std::vector<char*> command(argv + 4, argv + argc + 1);  // ends in a null pointer
+  std::vector<char*> linked = command;
+  char macro[] = "-DNACRE_COMPILED";
+  linked.insert(linked.begin() + 1, macro);
+  for (int attempt = 0; attempt < 3; ++attempt) {
+    const Cost compiled = run(linked.data()), header_only = run(command.data());
+    const double ratio = header_only.seconds / compiled.seconds;
+    std::printf("linked to nacre::compiled: %.1f s of %.0f, %.0f MB of %.0f\n", compiled.seconds, seconds, compiled.mb, mb);
+    std::printf("header-only: %.1f s, %.2f times that of %.1f, %.0f MB\n", header_only.seconds, ratio, times,
+                header_only.mb);
+    if (compiled.seconds <= seconds && ratio <= times &&
+        std::max(compiled.mb, header_only.mb) <= mb)
+      return 0;
   }
   return 1;
 }
