@@ -374,15 +374,19 @@ NACRE_INLINE Tensor<float> evaluation_batch(const Images& images, i64 begin, i64
     for (i64 i = first; i < last; ++i) {
       Picture p = images[begin + i];
       float* to = out.data() + i * row;
-      if (p.height == size && p.width == size) {
-        const u8* bytes = p.data();
-        for (i64 k = 0; k < row; ++k) to[k] = table[static_cast<std::size_t>(k % channels * 256 + bytes[k])];
-        continue;
+      try {
+        if (p.height == size && p.width == size) {
+          const u8* bytes = p.data();
+          for (i64 k = 0; k < row; ++k) to[k] = table[static_cast<std::size_t>(k % channels * 256 + bytes[k])];
+          continue;
+        }
+        i64 side = std::min(p.height, p.width);
+        Canvas c = canvas(0, size, channels);
+        resize(p, {(p.height - side) / 2, (p.width - side) / 2, side, side}, false, c);
+        store(c, normalization, to);
+      } catch (const PictureError&) {
+        std::fill_n(to, row, 0.f);
       }
-      i64 side = std::min(p.height, p.width);
-      Canvas c = canvas(0, size, channels);
-      resize(p, {(p.height - side) / 2, (p.width - side) / 2, side, side}, false, c);
-      store(c, normalization, to);
     }
   });
   return out;

@@ -2,7 +2,8 @@
 //
 //   dense      every picture has one size: pixels is [N, H, W, C]
 //   ragged     sizes differ: pixels is one flat row of bytes and extents says where each [h, w, C] lies
-//   in files   too much to hold decoded: a picture is read and decoded whenever it is asked for (data/open.hpp)
+//   in files   too much to hold decoded: a picture is read and decoded whenever it is asked for (data/open.hpp);
+//              one that cannot be is passed over (data/loader.hpp, data/augment.hpp) and listed by unreadable()
 //
 // C is 1 (grey) or 3 (red, green, blue). The fingerprint is a checksum of names, sizes, labels and pixels (of a set
 // in files: of the files' sizes instead): a run stores it and refuses to resume on another set. It guards against
@@ -14,10 +15,17 @@
 #include <nacre/core/tensor.hpp>
 
 #include <array>
+#include <memory>
 #include <string>
 #include <vector>
 
 namespace nacre::data {
+
+// A picture's file that cannot be read any more, or is another one than when the set was opened.
+struct PictureError : DataError {
+  using DataError::DataError;
+};
+struct PictureErrors;  // those met so far; used by any number of threads
 
 // Reads a file to [ceil(h / shrink), ceil(w / shrink), C], or to full size where its format cannot do better.
 using Decode = Tensor<u8> (*)(const std::string& file, i64 shrink);
@@ -35,12 +43,13 @@ struct Picture {
   i64 height = 0, width = 0, channels = 0;
   const std::string* file = nullptr;  // where memory is null
   Decode decode = nullptr;
+  PictureErrors* errors = nullptr;    // told of an error, where not null
   mutable Tensor<u8> decoded = {};
   mutable i64 decoded_shrink = 0;
 
   const u8* data() const { return at(1).data; }
   // At 1 / shrink of the size (shrink 1, 2, 4, 8) or finer: what was decoded last serves again if it is no coarser, so
-  // that all views of a picture come from one decode unless a later one needs more. Throws DataError.
+  // that all views of a picture come from one decode unless a later one needs more. Throws PictureError.
   NACRE_INLINE Pixels at(i64 shrink) const;
 };
 
@@ -58,7 +67,8 @@ struct Images {
   std::vector<std::string> classes;  // name of label 0, 1, ...; may be empty
   std::string name;                  // "fashion-mnist train"
   std::string fingerprint;           // 16 hexadecimal digits
-  std::vector<std::string> skipped;  // files that could not be read, with the reason
+  std::vector<std::string> skipped;  // files that could not be read when the set was opened, with the reason
+  std::shared_ptr<PictureErrors> errors;  // when in files; copies and subsets share it
 
   bool dense() const { return extents.empty(); }
   i64 size() const { return dense() ? (pixels.rank() == 4 ? pixels.dim(0) : 0) : static_cast<i64>(extents.size()); }
@@ -69,8 +79,10 @@ struct Images {
       return {pixels.data() + i * pixels.dim(1) * pixels.dim(2) * channels, pixels.dim(1), pixels.dim(2), channels};
     const Extent& e = extents[static_cast<std::size_t>(i)];
     if (files.empty()) return {pixels.data() + e.offset, e.height, e.width, channels};
-    return {nullptr, e.height, e.width, channels, &files[static_cast<std::size_t>(i)], decode};
+    return {nullptr, e.height, e.width, channels, &files[static_cast<std::size_t>(i)], decode, errors.get()};
   }
+  // Files that could not be read since the set was opened, each once with the reason, in the order of their names.
+  NACRE_INLINE std::vector<std::string> unreadable() const;
 };
 
 struct DataSplits {
@@ -98,7 +110,7 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
 NACRE_INLINE Images limit(const Images& images, i64 n, Key key);
 
 // Mean and population standard deviation over all pixels of all pictures, from exact integer sums; of a set in files,
-// over at most 4,096 pictures evenly spread. A constant channel gets std 1, so that normalising never
+// over at most 4,096 pictures evenly spread, without those that cannot be read. A constant channel gets std 1, so that normalising never
 // divides by 0.
 NACRE_INLINE Normalization mean_std(const Images& images);
 

@@ -5,6 +5,8 @@
 
 #include <cmath>
 #include <cstring>
+#include <map>
+#include <mutex>
 
 namespace nacre::data {
 namespace detail {
@@ -49,17 +51,36 @@ struct Checksum {
 
 }  // namespace detail
 
+struct PictureErrors {
+  std::map<std::string, std::string> why;  // by file
+  std::mutex mutex;
+};
+
 NACRE_INLINE Pixels Picture::at(i64 shrink) const {
   if (memory) return {memory, width, 1};
-  if (decoded_shrink == 0 || decoded_shrink > shrink) {
-    decoded = decode(*file, shrink);
-    bool full = decoded.dim(0) == height && decoded.dim(1) == width;
-    decoded_shrink = full ? 1 : shrink;
-    i64 h = (height + decoded_shrink - 1) / decoded_shrink, w = (width + decoded_shrink - 1) / decoded_shrink;
-    check<DataError>(decoded.shape() == Shape{h, w, channels}, "decode",
-                     [&] { return *file + " has another size than when the set was opened"; });
-  }
+  if (decoded_shrink == 0 || decoded_shrink > shrink) try {
+      decoded_shrink = 0;
+      decoded = decode(*file, shrink);
+      i64 by = decoded.dim(0) == height && decoded.dim(1) == width ? 1 : shrink;
+      check<DataError>(decoded.shape() == Shape{(height + by - 1) / by, (width + by - 1) / by, channels}, "decode",
+                       [&] { return *file + " has another size than when the set was opened"; });
+      decoded_shrink = by;
+    } catch (const DataError& e) {
+      if (errors) {
+        std::lock_guard lock(errors->mutex);
+        errors->why.emplace(*file, e.what());
+      }
+      throw PictureError(e.what());
+    }
   return {decoded.data(), decoded.dim(1), decoded_shrink};
+}
+
+NACRE_INLINE std::vector<std::string> Images::unreadable() const {
+  std::vector<std::string> out;
+  if (!errors) return out;
+  std::lock_guard lock(errors->mutex);
+  for (const auto& [file, why] : errors->why) out.push_back(why);
+  return out;
 }
 
 NACRE_INLINE void seal(Images& images) {
@@ -106,6 +127,7 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
   out.name = images.name;
   out.skipped = images.skipped;
   out.decode = images.decode;
+  out.errors = images.errors;
   out.pixels = images.dense() ? Tensor<u8>(images.pixels.shape().with(0, n)) : Tensor<u8>({bytes});
   if (images.labelled()) out.labels = Tensor<i64>({n});
   i64 at = 0;
@@ -145,7 +167,12 @@ NACRE_INLINE Normalization mean_std(const Images& images) {
   i64 stride = images.files.empty() ? 1 : (images.size() + 4095) / 4096;
   for (i64 i = 0; i < images.size(); i += stride) {
     Picture p = images[i];
-    const u8* bytes = p.data();
+    const u8* bytes;
+    try {
+      bytes = p.data();
+    } catch (const PictureError&) {
+      continue;
+    }
     i64 area = p.height * p.width;
     for (i64 c = 0; c < channels; ++c) {
       u64 s = 0, q = 0;

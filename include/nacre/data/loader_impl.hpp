@@ -56,12 +56,24 @@ struct Loader::State {
     b.progress = static_cast<float>(static_cast<double>(step) / static_cast<double>(total));
     for (i64 i = 0; i < size; ++i)
       b.index[i] = static_cast<i64>(permute(epoch_order, static_cast<u64>(first + i), static_cast<u64>(n)));
-    for (i64 i = 0; i < b.label.size(); ++i) b.label[i] = images.labels[b.index[i]];
     parallel_for(size, 4, [&](i64 begin, i64 end) {
-      for (i64 i = begin; i < end; ++i)
-        source.fill(source.views.get(), b, i, images[b.index[i]], options.normalization,
-                    epoch_augment.fold(static_cast<u64>(b.index[i])));
+      for (i64 i = begin; i < end; ++i) fill_row(b, i, epoch_augment.fold(static_cast<u64>(b.index[i])));
     });
+  }
+
+  // From the drawn sample, b.index[row], or the next one that can be read.
+  void fill_row(Batch& b, i64 row, Key key) {
+    i64 &i = b.index[row], n = images.size();
+    for (i64 tried = 1;; ++tried) try {
+        if (images.labelled()) b.label[row] = images.labels[i];
+        return source.fill(source.views.get(), b, row, images[i], options.normalization, key);
+      } catch (const data::PictureError& e) {
+        check<DataError>(tried < n, "loader", [&] {
+          return "none of the " + std::to_string(n) + " pictures of '" + images.name + "' can be read; the last: " +
+                 e.what();
+        });
+        i = (i + 1) % n;
+      }
   }
 
   void run(i64 step) {

@@ -204,8 +204,12 @@ inline Images read_pictures(const std::vector<PictureFile>& files, bool labelled
     return std::to_string(bad) + " of the " + std::to_string(n) + " pictures of '" + name +
            "' cannot be read, more than 1 %; repair or remove them. The first: " + images.skipped.front();
   });
-  if (in_files) images.decode = [](const std::string& file, i64 shrink) { return to_rgb(read_image(file, shrink)); };
-  else images.pixels = pixels.rows(0, at);
+  if (in_files) {
+    images.decode = [](const std::string& file, i64 shrink) { return to_rgb(read_image(file, shrink)); };
+    images.errors = std::make_shared<PictureErrors>();
+  } else {
+    images.pixels = pixels.rows(0, at);
+  }
   if (same) {
     images.pixels = images.pixels.reshape({good, images.extents[0].height, images.extents[0].width, 3});
     images.extents.clear();

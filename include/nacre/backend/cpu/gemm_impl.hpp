@@ -32,11 +32,14 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
   while (worth_cutting(task_m, 64)) task_m = ceil_div(task_m / 2, rows_step) * rows_step;
   while (worth_cutting(task_n, wide)) task_n = ceil_div(task_n / 2, wide) * wide;
 
-  Scratch<T> packed(deep * broad);
+  // Few rows do not repay a copy of B where its own lie close together.
+  const bool in_place = !trans_b && m <= 256 && n % kern.lanes == 0 && ldb * i64{sizeof(T)} <= 2048;
+  Scratch<T> packed(in_place ? 0 : deep * broad);
   for (i64 n0 = 0; n0 < n; n0 += broad)
     for (i64 k0 = 0; k0 < k; k0 += deep) {
       const i64 nb = std::min(broad, n - n0), kb = std::min(deep, k - k0);
-      parallel_for(ceil_div(nb, wide), std::max<i64>(1, (1 << 16) / (kb * wide)), [&](i64 begin, i64 end) {
+      const i64 groups = in_place ? 0 : ceil_div(nb, wide);
+      parallel_for(groups, std::max<i64>(1, (1 << 16) / (kb * wide)), [&](i64 begin, i64 end) {
         for (i64 g = begin; g < end; ++g)
           pack_group(kern, trans_b, trans_b ? b + n0 * ldb + k0 : b + k0 * ldb + n0, ldb, kb, g * wide, nb,
                      packed.data);
@@ -66,7 +69,8 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
               Ahead<T> next{a, 0};  // the next rows of A, in shares
               if (!trans_a && i + 2 * tile.rows <= i1)
                 next = {a + (i + tile.rows + panel * tile.rows / panels) * lda + k0, ceil_div(tile.rows, panels)};
-              tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, packed.data + j * kb, tile.width, out, cols,
+              const T* panel_b = in_place ? b + k0 * ldb + n0 + j : packed.data + j * kb;
+              tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, panel_b, in_place ? ldb : tile.width, out, cols,
                        resume, next);
             }
         });
