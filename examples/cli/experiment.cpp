@@ -91,6 +91,7 @@ struct Result {
   nc::i64 epochs = 0;
   nc::eval::Invariance linear_head;                        // picture against patches
   std::optional<nc::eval::Invariance> own, own_untrained;  // patches in place against shuffled; where it has a head
+  std::optional<nc::eval::Invariance> both_heads;          // picture against shuffled patches; where it has two
 };
 
 void read_stages(const json::Value& object, std::vector<std::pair<std::string, double>>& into) {
@@ -138,7 +139,7 @@ Result result_of(const std::string& run) {
 // What shuffling the patches of 600 test pictures moves.
 void measure_invariance(const std::string& run, Result& r) {
   Config c = read_config(run);
-  nc::data::DataSplits data = open_data(c.data);
+  Data data(c.data);
   nc::Key key{static_cast<nc::u64>(c.seed)};
   nc::data::Images images = nc::data::limit(data.test.empty() ? data.train : data.test, 600, key.fold("invariance"));
   nc::data::Augment plain = nc::data::gentle();
@@ -161,6 +162,9 @@ void measure_invariance(const std::string& run, Result& r) {
   nc::train::load_checkpoint(nc::io::SafeTensors::open(file_in(run, "checkpoint.safetensors")),
                              nc::train::Others::ignore, nc::train::part("method", learner.method));
   r.own = own();
+  if (!learner.picture_head) return;
+  r.both_heads = nc::eval::invariance(learner.picture_head(learner.method, batch.image),
+                                      learner.patch_head(learner.method, batch.patches));
 }
 
 // Mean and sample deviation over seeds.
@@ -171,8 +175,8 @@ struct Spread {
     for (double v : x) deviation += (v - mean) * (v - mean);
     deviation = x.size() > 1 ? std::sqrt(deviation / static_cast<double>(x.size() - 1)) : 0;
   }
-  std::string str() const {
-    return svg::fixed(mean, 1) + (deviation > 0 ? " ± " + svg::fixed(deviation, 1) : std::string());
+  std::string str(int digits = 1) const {
+    return svg::fixed(mean, digits) + (deviation > 0 ? " ± " + svg::fixed(deviation, digits) : std::string());
   }
 };
 
@@ -203,13 +207,15 @@ std::vector<std::pair<std::string, const std::vector<Result>*>> untrained(
   return networks;
 }
 
+template <class F>
+std::string over(const std::vector<Result>& seeds, F&& f, int digits = 1) {
+  std::vector<double> x;
+  for (const Result& r : seeds) x.push_back(f(r));
+  return Spread(x).str(digits);
+}
+
 // Rows: one a cell; columns: kNN, stages, minutes. `results[cell][seed]`.
 Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
-  auto over = [](const std::vector<Result>& r, auto&& f) {
-    std::vector<double> x;
-    for (const Result& one : r) x.push_back(f(one));
-    return Spread(x).str();
-  };
   Table table{{"", "epochs", "kNN"}};
   for (const auto& stage : results[0][0].linear) table[0].push_back(stage.first);
   table[0].push_back("minutes");
@@ -234,13 +240,18 @@ Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Res
 
 Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
   Table table{{"", "own head: patches in place to shuffled", "own head: to another picture's", "own head, untrained",
+               "both heads: picture to shuffled patches", "both heads: to another picture's",
                "linear head: picture to patches", "linear head: to another picture's"}};
+  using I = nc::eval::Invariance;
   for (std::size_t i = 0; i < cells.size(); ++i) {
-    const Result& r = results[i][0];
-    using I = nc::eval::Invariance;
-    auto field = [](const std::optional<I>& v, double I::* what) { return v ? short_number((*v).*what) : "-"; };
-    table.push_back({cells[i].name, field(r.own, &I::mean), field(r.own, &I::other), field(r.own_untrained, &I::mean),
-                     short_number(r.linear_head.mean), short_number(r.linear_head.other)});
+    const auto& r = results[i];
+    auto field = [&](std::optional<I> Result::* of, double I::* what) {
+      return (r[0].*of) ? over(r, [&](const Result& x) { return (*(x.*of)).*what; }, 3) : "-";
+    };
+    auto linear = [&](double I::* what) { return over(r, [&](const Result& x) { return x.linear_head.*what; }, 3); };
+    table.push_back({cells[i].name, field(&Result::own, &I::mean), field(&Result::own, &I::other),
+                     field(&Result::own_untrained, &I::mean), field(&Result::both_heads, &I::mean),
+                     field(&Result::both_heads, &I::other), linear(&I::mean), linear(&I::other)});
   }
   return table;
 }
@@ -254,7 +265,8 @@ const char* about(const std::string& what) {
            "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
   if (what == "invariance")
     return "Distances of unit rows, 0 to 2. Own head: what a method says of nine patches in their places, against the "
-           "same patches shuffled; PIRL is trained to say the same, Jigsaw to tell the orders apart. Linear head: the "
+           "same patches shuffled; PIRL is trained to say the same, Jigsaw to tell the orders apart. Both heads: a "
+           "whole picture by the one, its shuffled patches by the other. Linear head: the "
            "trunks alone, a whole picture against its patches, after one linear map that every trunk is given. An "
            "encoder that says the same of all pictures has a small distance to another picture's, too.";
   if (what == "pairs")
@@ -280,7 +292,7 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
       chart.lines.push_back(line);
     };
     for (std::size_t i = 0; i < cells.size(); ++i) {
-      const Result& r = results[i][0];
+      const Result& r = results[i][0];  // the first seed
       add(trunk, cells[i].name, r.linear_head.own_histogram, i);
       if (!r.own) continue;
       add(own, cells[i].name, r.own->own_histogram, i);
@@ -315,7 +327,7 @@ namespace {
 
 // What would stop the experiment after hours is found before it begins.
 std::vector<Cell> checked_cells(const Experiment& o) {
-  nc::data::DataSplits data = open_data(o.training.data);
+  Data data(o.training.data);
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "experiment", [&] {
     return o.training.data + " has no labels for both train and test, so nothing can be probed";
   });
@@ -342,7 +354,7 @@ void check_kept(const Pretrain& asked) {
     if (!chosen) all.given.push_back(name);
   });
   check_same_options(all);
-  nc::check(training_images(open_data(asked.data), there).fingerprint == there.fingerprint, "data", [&] {
+  nc::check(training_images(Data(asked.data), there).fingerprint == there.fingerprint, "data", [&] {
     return asked.out + " was trained on other pictures than " + asked.data + "; choose another --out";
   });
 }
@@ -373,7 +385,7 @@ void experiment(const Experiment& o) {
                .epochs = o.probe_epochs, .limit = o.probe_limit, .threads = o.training.threads, .quiet = run.quiet});
       if (baselines.empty()) baselines = probe_file;  // the first of its network
       results[i].push_back(result_of(run.out));
-      if (o.what == "invariance" && s == 0) measure_invariance(run.out, results[i][0]);
+      if (o.what == "invariance") measure_invariance(run.out, results[i].back());
     }
   Table table = o.what == "invariance" ? invariance_table(cells, results) : table_of(cells, results);
   std::string text = markdown(table);

@@ -79,11 +79,15 @@ Learner pirl(const Config& c, const nc::data::Images& images, nc::Key key) {
     l.start = [](methods::AnyMethod& any, const Pictures& pictures) {
       methods::encode_bank(*any.as<Pirl>(), pictures);
     };
-  if (c.pretext != "rotation" && pirl_options(c).lambda > 0)
-    l.patch_head = [](methods::AnyMethod& any, const nc::Tensor<float>& patches) {
-      nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
-      return any.as<Pirl>()->embed_patches(tape, patches).value();
-    };
+  if (c.pretext == "rotation" || pirl_options(c).lambda == 0) return l;
+  l.patch_head = [](methods::AnyMethod& any, const nc::Tensor<float>& patches) {
+    nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
+    return any.as<Pirl>()->embed_patches(tape, patches).value();
+  };
+  l.picture_head = [](methods::AnyMethod& any, const nc::Tensor<float>& images) {
+    nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
+    return any.as<Pirl>()->embed_image(constant(tape, images)).value();
+  };
   return l;
 }
 

@@ -20,6 +20,8 @@ struct Learner {
   std::function<void(nc::methods::AnyMethod&, const Pictures&)> start;
   // What its own head says of nine patches [B, 9, P, P, C], by batch statistics: rows [B, d]; may be empty.
   std::function<nc::Tensor<float>(nc::methods::AnyMethod&, const nc::Tensor<float>&)> patch_head;
+  // And of pictures [B, S, S, C], in the same space.
+  std::function<nc::Tensor<float>(nc::methods::AnyMethod&, const nc::Tensor<float>&)> picture_head;
 };
 
 // Options that were not given take the method's own values.
