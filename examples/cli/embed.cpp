@@ -69,7 +69,7 @@ void embed(const Embed& o) {
   });
   parse_channels(o.mean, "mean", eye.normalization.mean);
   parse_channels(o.std, "std", eye.normalization.std);
-  nc::data::DataSplits data = open_data(o.data);
+  Data data(o.data);
   std::vector<const nc::data::Images*> splits;
   nc::i64 rows = 0;
   for (auto [name, images] : {std::pair{"train", &data.train}, {"test", &data.test}, {"unlabeled", &data.unlabeled}})

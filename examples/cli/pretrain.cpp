@@ -329,7 +329,7 @@ void pretrain(const Pretrain& asked) {
   config.resume = asked.resume;
   nc::backend::exact_conv() = config.exact_conv;
 
-  nc::data::DataSplits data = open_data(config.data);
+  Data data(config.data);
   nc::data::Images images = training_images(data, config);
   if (!resuming && config.image_size == 0) config.image_size = choose_image_size(images);
   nc::check<nc::DataError>(!resuming || images.fingerprint == config.fingerprint, "resume", [&] {

@@ -62,7 +62,7 @@ nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& 
 }
 
 void preview(const Preview& o) {
-  nc::data::DataSplits data = open_data(o.data);
+  Data data(o.data);
   const nc::data::Images& images = data.pretrain();
   Config config;
   config.method = o.method;

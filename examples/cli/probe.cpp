@@ -81,7 +81,7 @@ void probe(const Probe& o) {
   nc::Key key{static_cast<nc::u64>(config.seed)};
 
   std::string spec = o.data.empty() ? config.data : o.data;
-  nc::data::DataSplits data = open_data(spec);
+  Data data(spec);
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "probe", [&] {
     return spec + " has no labels for both train and test; name labelled data by --data";
   });

@@ -74,8 +74,11 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
 
   auto picture = [&](nc::i64 i) {
     nc::data::Picture p = images[i];
-    nc::Tensor<nc::u8> pixels({p.height, p.width, p.channels});
-    std::copy_n(p.data(), pixels.size(), pixels.data());
+    auto pixels = nc::Tensor<nc::u8>::zeros({p.height, p.width, p.channels});
+    try {
+      std::copy_n(p.data(), pixels.size(), pixels.data());
+    } catch (const nc::data::PictureError&) {  // stays black
+    }
     return nc::data::encode_png(pixels);
   };
   auto class_of = [&](nc::i64 i) {
@@ -125,7 +128,7 @@ nc::train::ReportRun collect(const std::string& directory) {
   if (plain_bank) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
   read_metrics(file_in(directory, "metrics.jsonl"), run);
   read_probe(file_in(directory, "probe.json"), run);
-  nc::data::DataSplits data = open_data(config.data);
+  Data data(config.data);
   if (!data.train.classes.empty()) run.chance = 100.0 / static_cast<double>(data.train.classes.size());
   add_pictures(config, data, run);
   return run;

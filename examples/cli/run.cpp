@@ -133,16 +133,25 @@ nc::data::Augment augment_options(const std::string& name) {
   return augment;
 }
 
-nc::data::DataSplits open_data(const std::string& spec) {
+namespace {
+
+void warn(const nc::data::Images& images, const std::vector<std::string>& broken, const char* what) {
+  if (!broken.empty())
+    std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and %s, the first: %s\n", images.name.c_str(),
+                 broken.size(), what, broken[0].c_str());
+}
+
+}  // namespace
+
+Data::Data(const std::string& spec) {
   nc::check(!spec.empty(), "data",
             [] { return std::string("say what to read: --data fashion-mnist, or folder:DIR, ..."); });
-  nc::data::DataSplits data = nc::data::open(spec);
-  for (const auto* images : {&data.train, &data.test, &data.unlabeled})
-    if (!images->skipped.empty()) {
-      std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and are left out, the first: %s\n",
-                   images->name.c_str(), images->skipped.size(), images->skipped[0].c_str());
-    }
-  return data;
+  static_cast<DataSplits&>(*this) = nc::data::open(spec);
+  for (const auto* images : {&train, &test, &unlabeled}) warn(*images, images->skipped, "are left out");
+}
+
+Data::~Data() {
+  for (const auto* images : {&train, &test, &unlabeled}) warn(*images, images->unreadable(), "were passed over");
 }
 
 nc::i64 choose_image_size(const nc::data::Images& images) {

@@ -64,8 +64,14 @@ nc::i64 depth_of(const std::string& model);
 nc::models::ResNetOptions encoder_options(const Config& config);
 nc::data::Augment augment_options(const std::string& name);  // default, gentle
 
-// Opens the data of a SPEC and warns about skipped files on stderr.
-nc::data::DataSplits open_data(const std::string& spec);
+// The data of a SPEC. Warns on stderr about files that could not be read: at once of those known when it is opened, at
+// the end of those met since.
+struct Data : nc::data::DataSplits {
+  explicit Data(const std::string& spec);
+  ~Data();
+  Data(const Data&) = delete;
+  Data& operator=(const Data&) = delete;
+};
 // Chooses --image-size 0: the pictures' own size up to 96, at least 32; larger or mixed sizes are seen at 224.
 nc::i64 choose_image_size(const nc::data::Images& images);
 

@@ -65,6 +65,16 @@ printf '\xff\xd8\xff\xe0\x00\x10JFIF' >bad/train/cat/a.png && mv bad/train/cat/a
 bad_data "a.jpg" folder:bad
 expect 0 "" "$NACRE" preview --data npy:a.npy --count 2 --out whole.png
 rm bad/train/cat/* && head -c 1000 whole.png >bad/train/cat/a.png && bad_data "a.png" folder:bad
+# A set that stays in its files, as its headers claim 4.5 GB: broken ones show in training, and are stepped over.
+mkdir -p many/train/cat
+for i in $(seq 15); do { head -c 16 whole.png && printf '\0\0\x27\x10\0\0\x27\x10'; } >"many/train/cat/$i.png"; done
+bad_data "none of the 15 pictures of 'train' can be decoded" folder:many
+for i in $(seq 35); do ln whole.png "many/train/cat/whole$i.png"; done
+expect 0 "train: 15 pictures could not be read and were passed over, the first: .*1.png" \
+  "$NACRE" pretrain --data folder:many $tiny --epochs 1 --out stepped
+same 1 "$(grep -c '^nacre: ' err.txt)" "lines of warning"
+expect 0 "passed over" "$NACRE" embed --run stepped --data folder:many --out e.npy && rm e.npy
+expect 0 "passed over" "$NACRE" report stepped
 mkdir idx
 for name in train-images-idx3 train-labels-idx1 t10k-images-idx3 t10k-labels-idx1; do noise 3000 >"idx/$name-ubyte"; done
 bad_data "ubyte" fashion-mnist:idx

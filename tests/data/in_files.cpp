@@ -134,28 +134,87 @@ TEST_CASE("evaluation and loading see a set in files as they see one in memory, 
   CHECK(same(first(left, 96).first, first(held, 96).first));  // the image view needs every pixel
 }
 
-TEST_CASE("a file that is gone, broken or another one later is an error with its name") {
-  Waves w("in_files_broken", 3);
+TEST_CASE("a file that is gone, broken or another one later is an error with its name, listed once") {
+  Waves w("in_files_broken", 4);
   Images left = w.images(0);
   auto refusal = [&](i64 i) -> std::string {
     try {
       left[i].data();
-    } catch (const DataError& e) {
+    } catch (const PictureError& e) {
       return e.what();
     }
     return "accepted";
   };
   CHECK(refusal(0) == "accepted");
+  CHECK(left.unreadable().empty());
   std::string bytes = io::read_file(w.file(0), 1 << 20);
   io::replace_file(w.file(0), bytes.substr(0, bytes.size() / 2));
   CHECK(refusal(0).find("0.jpg") != std::string::npos);
-  io::replace_file(w.file(0), io::read_file(w.file(1), 1 << 20));
-  CHECK(refusal(0).find("another size") != std::string::npos);
+  io::replace_file(w.file(2), io::read_file(w.file(1), 1 << 20));
+  CHECK(refusal(2).find("another size") != std::string::npos);
   std::filesystem::remove(w.file(1));
   CHECK(refusal(1).find("1.jpg") != std::string::npos);
-  auto views = pretext::jigsaw_views({.image = 24});
-  Loader loader(left, views, {.batch = 3, .normalization = plain}, Key{3});
-  CHECK_THROWS_AS(loader.next(), DataError);
-  io::replace_file(w.file(0), "\xff\xd8\xff broken");  // two of three, seen by their headers
+  CHECK(refusal(0) != "accepted");
+  Images part = subset(left, {3, 1});
+  CHECK_THROWS_AS(part[1].data(), PictureError);
+  REQUIRE(left.unreadable().size() == 3);
+  for (std::size_t i : {0, 1, 2}) CHECK(left.unreadable()[i].find(std::to_string(i) + ".jpg") != std::string::npos);
+  CHECK(part.unreadable() == left.unreadable());
+
+  // Of the fourth alone: its pixels, and zeros in the places of the others.
+  Tensor<float> rows = evaluation_batch(left, 0, 4, 64, plain);
+  CHECK(same(rows.rows(3, 4), evaluation_batch(left, 3, 4, 64, plain)));
+  double sums[4] = {};
+  for (i64 i = 0; i < rows.size(); ++i) sums[i / (64 * 64 * 3)] += std::abs(double(rows[i]));
+  CHECK((sums[0] == 0 && sums[1] == 0 && sums[2] == 0 && sums[3] > 0));
+  Normalization all = mean_std(left), fourth = mean_std(subset(left, {3}));
+  CHECK((all.mean == fourth.mean && all.std == fourth.std));
+
+  io::replace_file(w.file(0), "\xff\xd8\xff broken");  // more than 1 % seen by their headers
   CHECK_THROWS_AS(w.images(0), DataError);
+}
+
+TEST_CASE(
+    "training steps over pictures that break off after their header: the next one stands in, at any thread count") {
+  Waves w("in_files_cut", 6);
+  for (i64 i : {1, 4, 5}) {  // 5 is the PNG, and the last: 0 follows
+    std::string file = w.file(i, i == 5 ? ".png" : ".jpg"), bytes = io::read_file(file, 1 << 20);
+    io::replace_file(file, bytes.substr(0, bytes.size() / 2));
+  }
+  int before = threads();
+  Tensor<float> first;
+  for (int n : {1, 3}) {
+    set_threads(n);
+    Images images = w.images(0);
+    for (i64 i = 0; i < 6; ++i) images.labels[i] = 10 * i;
+    REQUIRE((images.size() == 6 && images.skipped.empty() && images.unreadable().empty()));
+    auto views = pretext::jigsaw_views({.image = 24, .square = 24});
+    Loader loader(images, views, {.batch = 6, .epochs = 2, .normalization = plain}, Key{3});
+    for (Batch& b : loader) {
+      std::vector<i64> seen(6);
+      for (i64 i = 0; i < 6; ++i) {
+        ++seen[static_cast<std::size_t>(b.index[i])];
+        CHECK(b.label[i] == 10 * b.index[i]);
+      }
+      CHECK(seen == std::vector<i64>{3, 0, 2, 1, 0, 0});
+      if (b.step > 0) continue;
+      if (n == 1) first = b.image.clone();
+      CHECK(same(b.image, first));
+    }
+    REQUIRE(images.unreadable().size() == 3);
+    CHECK(images.unreadable()[0].find("1.jpg") != std::string::npos);
+  }
+  set_threads(before);
+
+  Images images = w.images(0);
+  for (i64 i : {0, 2, 3}) std::filesystem::remove(w.file(i));
+  Loader loader(images, pretext::jigsaw_views({.image = 24}), {.batch = 3, .normalization = plain}, Key{3});
+  std::string text;
+  try {
+    loader.next();
+  } catch (const DataError& e) {
+    text = e.what();
+  }
+  CHECK(text.find("none of the 6 pictures") != std::string::npos);
+  CHECK_THROWS_AS(w.images(0), DataError);  // nor is a set opened of which nothing can be decoded
 }

@@ -91,8 +91,8 @@ NACRE_INLINE void augment(const Picture& picture, const Augment& options, const 
                           i64 size, float* out);
 
 // Pictures [begin, end) as an encoder sees them at evaluation: the largest central square, resized with antialiasing
-// to [n, size, size, C]; a picture of that size is not resampled. Order and bits do not depend on the batch. A picture whose
-// file cannot be read (Images::unreadable) keeps its place as zeros, the mean colour.
+// to [n, size, size, C]; a picture of that size is not resampled. Order and bits do not depend on the batch. A picture
+// whose file cannot be read (Images::unreadable) keeps its place as zeros, the mean colour.
 NACRE_INLINE Tensor<float> evaluation_batch(const Images& images, i64 begin, i64 end, i64 size,
                                             const Normalization& normalization);
 

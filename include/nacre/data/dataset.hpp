@@ -43,7 +43,7 @@ struct Picture {
   i64 height = 0, width = 0, channels = 0;
   const std::string* file = nullptr;  // where memory is null
   Decode decode = nullptr;
-  PictureErrors* errors = nullptr;    // told of an error, where not null
+  PictureErrors* errors = nullptr;  // told of an error, where not null
   mutable Tensor<u8> decoded = {};
   mutable i64 decoded_shrink = 0;
 
@@ -58,16 +58,16 @@ struct Extent {
 };
 
 struct Images {
-  Tensor<u8> pixels;                 // [N, H, W, C], or [bytes] with extents
-  std::vector<Extent> extents;       // empty when dense
-  std::vector<std::string> files;    // one a picture when in files; else empty
-  Decode decode = nullptr;           // when in files
-  i64 channels = 0;                  // 1 or 3
-  Tensor<i64> labels;                // [N], or empty
-  std::vector<std::string> classes;  // name of label 0, 1, ...; may be empty
-  std::string name;                  // "fashion-mnist train"
-  std::string fingerprint;           // 16 hexadecimal digits
-  std::vector<std::string> skipped;  // files that could not be read when the set was opened, with the reason
+  Tensor<u8> pixels;                      // [N, H, W, C], or [bytes] with extents
+  std::vector<Extent> extents;            // empty when dense
+  std::vector<std::string> files;         // one a picture when in files; else empty
+  Decode decode = nullptr;                // when in files
+  i64 channels = 0;                       // 1 or 3
+  Tensor<i64> labels;                     // [N], or empty
+  std::vector<std::string> classes;       // name of label 0, 1, ...; may be empty
+  std::string name;                       // "fashion-mnist train"
+  std::string fingerprint;                // 16 hexadecimal digits
+  std::vector<std::string> skipped;       // files that could not be read when the set was opened, with the reason
   std::shared_ptr<PictureErrors> errors;  // when in files; copies and subsets share it
 
   bool dense() const { return extents.empty(); }
@@ -110,8 +110,8 @@ NACRE_INLINE Images subset(const Images& images, const std::vector<i64>& indices
 NACRE_INLINE Images limit(const Images& images, i64 n, Key key);
 
 // Mean and population standard deviation over all pixels of all pictures, from exact integer sums; of a set in files,
-// over at most 4,096 pictures evenly spread, without those that cannot be read. A constant channel gets std 1, so that normalising never
-// divides by 0.
+// over at most 4,096 pictures evenly spread, without those that cannot be read. A constant channel gets std 1, so that
+// normalising never divides by 0.
 NACRE_INLINE Normalization mean_std(const Images& images);
 
 // Recomputes images.fingerprint; for code that fills the fields itself.

@@ -69,8 +69,8 @@ struct Loader::State {
         return source.fill(source.views.get(), b, row, images[i], options.normalization, key);
       } catch (const data::PictureError& e) {
         check<DataError>(tried < n, "loader", [&] {
-          return "none of the " + std::to_string(n) + " pictures of '" + images.name + "' can be read; the last: " +
-                 e.what();
+          return "none of the " + std::to_string(n) + " pictures of '" + images.name +
+                 "' can be read; the last: " + e.what();
         });
         i = (i + 1) % n;
       }

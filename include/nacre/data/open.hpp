@@ -9,8 +9,9 @@
 // Sets are held in memory, decoded. A split of a folder set that needs more than `budget` bytes for that stays in its
 // files: its pictures are decoded whenever they are asked for, JPEGs at 1/2, 1/4 or 1/8 of their size where a crop
 // allows, and only their headers are looked at now. In a folder set classes are the folder names under train/ in byte
-// order, grey pictures become RGB, and a corrupt picture is skipped and listed in Images::skipped; more than 1 % of
-// them is an error. Links: -lz -lpng -ljpeg. Throws DataError. Tested in tests/data/open.cpp.
+// order, grey pictures become RGB, and a corrupt picture is skipped and listed in Images::skipped (unreadable() if only
+// its decoding shows it); more than 1 % at opening is an error. Links: -lz -lpng -ljpeg. Throws DataError. Tested in
+// tests/data/open.cpp.
 #pragma once
 
 #include <nacre/data/idx.hpp>

@@ -207,6 +207,16 @@ inline Images read_pictures(const std::vector<PictureFile>& files, bool labelled
   if (in_files) {
     images.decode = [](const std::string& file, i64 shrink) { return to_rgb(read_image(file, shrink)); };
     images.errors = std::make_shared<PictureErrors>();
+    auto readable = [&](const std::string& file) {
+      try {
+        return !images.decode(file, 8).empty();
+      } catch (const DataError&) {
+        return false;
+      }
+    };
+    check<DataError>(std::any_of(images.files.begin(), images.files.end(), readable), "open", [&] {
+      return "none of the " + std::to_string(good) + " pictures of '" + name + "' can be decoded";
+    });
   } else {
     images.pixels = pixels.rows(0, at);
   }
