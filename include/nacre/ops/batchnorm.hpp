@@ -20,19 +20,6 @@ struct BatchNormOptions {
   double momentum = 0.1, eps = 1e-5;
 };
 
-// Mean and biased variance of each channel over the rows of a batch. Whoever writes x may sum them on the way.
-template <class T, class D = Cpu>
-struct Moments {
-  Tensor<T, D> mean, var;  // [C]
-};
-template <class T, class D>
-Moments<T, D> moments(const Tensor<T, D>& x) {
-  i64 rows = x.shape().rows(), cols = x.shape().cols();
-  Moments<T, D> m{Tensor<T, D>({cols}), Tensor<T, D>({cols})};
-  backend::moments_cols(D{}, x.data(), rows, cols, m.mean.data(), m.var.data());
-  return m;
-}
-
 namespace detail {
 
 struct Affine {
@@ -52,8 +39,7 @@ struct BatchNormMap {
   bool training;
 
   BatchNormMap(const char* op, const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
-               const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o,
-               const Moments<T, D>* known)
+               const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o)
       : training(x.training()) {
     i64 rows = x.shape().rows(), cols = x.shape().cols();
     check(x.shape().rank() >= 2 && weight.value().size() == cols && bias.value().size() == cols &&
@@ -70,14 +56,14 @@ struct BatchNormMap {
     scale = Tensor<T, D>({cols});
     shift = Tensor<T, D>({cols});
     if (training) {
-      Moments<T, D> batch = known ? *known : moments(x.value());
-      Tensor<T, D> rm = running_mean.shared(), rv = running_var.shared();
-      mean = batch.mean;
+      Tensor<T, D> rm = running_mean.shared(), rv = running_var.shared(), var({cols});
+      mean = Tensor<T, D>({cols});
+      backend::moments_cols(D{}, x.value().data(), rows, cols, mean.data(), var.data());
       bool move = x.tape()->pass() == Pass::first;
       T m = static_cast<T>(o.momentum), unbias = static_cast<T>(rows) / static_cast<T>(rows - 1);
       for (i64 c = 0; c < cols; ++c) {
-        T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * batch.var[c] * unbias;
-        rstd[c] = 1 / std::sqrt(batch.var[c] + static_cast<T>(o.eps));
+        T moved_mean = (1 - m) * rm[c] + m * mean[c], moved_var = (1 - m) * rv[c] + m * var[c] * unbias;
+        rstd[c] = 1 / std::sqrt(var[c] + static_cast<T>(o.eps));
         if (std::isfinite(moved_mean) && std::isfinite(moved_var)) {
           if (move) rm[c] = moved_mean, rv[c] = moved_var;
         } else {  // a bad batch leaves nothing behind, nor may it look healthy: x / infinity is 0
@@ -116,13 +102,11 @@ struct BatchNormMap {
 
 }  // namespace detail
 
-// known: the moments of x, where somebody has them already (training only).
 template <class T, class D>
 Var<T, D> batch_norm(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
-                     const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o = {},
-                     const Moments<T, D>* known = nullptr) {
+                     const State<T, D>& running_mean, const State<T, D>& running_var, BatchNormOptions o = {}) {
   using backend::PerCol;
-  detail::BatchNormMap<T, D> norm("batch_norm", x, weight, bias, running_mean, running_var, o, known);
+  detail::BatchNormMap<T, D> norm("batch_norm", x, weight, bias, running_mean, running_var, o);
   i64 rows = x.shape().rows(), cols = x.shape().cols();
   Tensor<T, D> y(x.shape());
   backend::map(D{}, detail::Affine{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()),

@@ -72,18 +72,16 @@ void relu_sums(const BatchNormMap<T, D>& norm, Tensor<T, D>& g, const Tensor<T, 
 
 }  // namespace detail
 
-// known: the moments of x, where somebody has them already (training only).
 template <class T, class D>
 Var<T, D> batch_norm_relu(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
                           const State<T, D>& running_mean, const State<T, D>& running_var,
-                          const Var<T, D>& residual = {}, BatchNormOptions o = {},
-                          const Moments<T, D>* known = nullptr) {
+                          const Var<T, D>& residual = {}, BatchNormOptions o = {}) {
   using backend::map, backend::PerCol;
   bool adds = residual.node() != nullptr;
   check(!adds || residual.shape() == x.shape(), "batch_norm_relu", [&] {
     return "x is " + x.shape().str() + ", residual " + residual.shape().str() + "; need equal shapes";
   });
-  detail::BatchNormMap<T, D> norm("batch_norm_relu", x, weight, bias, running_mean, running_var, o, known);
+  detail::BatchNormMap<T, D> norm("batch_norm_relu", x, weight, bias, running_mean, running_var, o);
   i64 rows = x.shape().rows(), cols = x.shape().cols();
   Tensor<T, D> y;
   if (adds) {
