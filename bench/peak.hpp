@@ -1,15 +1,18 @@
-// Floating-point operations per second beside what the machine can do, measured in the same run.
+// What a kernel does in a second beside what the machine can do, measured in the same run.
 //
-// Meter times a kernel and, between its calls, a loop of independent multiply-adds of the widest kind; both in thread
-// CPU time on one thread and in wall time on more, so that a throttled machine does not change the percentage.
+// Meter times a kernel and, between its calls, the plainest loops of the same kind: independent multiply-adds of the
+// widest kind, or passes over 256 MB. All in thread CPU time on one thread and in wall time on more, so that a
+// throttled or busy machine does not change the percentage.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
 #include <nacre/core/parallel.hpp>
+#include <nacre/core/tensor.hpp>
 
 #include <benchmark/benchmark.h>
 
 #include <algorithm>
+#include <array>
 #include <ctime>
 #include <vector>
 
@@ -51,41 +54,98 @@ inline double multiply_add_loop(i64 rounds) {
   return static_cast<double>(rounds) * 48 * 16;
 }
 
+// What a kernel cannot do without: multiply-adds where they bind it, else bytes that are not in the cache.
+struct Work {
+  double flops = 0;
+  double read = 0, written = 0;  // bytes
+  double copied = 0;             // bytes read in one place, and as many written in another
+  double updated = 0;            // bytes read, and written where they lie
+
+  std::array<double, 5> parts() const { return {flops, read, written, copied, updated}; }
+  double bytes() const { return read + written + 2 * copied + 2 * updated; }
+  friend Work operator*(double s, Work w) {
+    return {s * w.flops, s * w.read, s * w.written, s * w.copied, s * w.updated};
+  }
+};
+
 class Meter {
  public:
-  explicit Meter(int threads) : threads_(threads), clock_(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC) {
+  Meter(int threads, const Work& work)
+      : threads_(threads), clock_(threads == 1 ? CLOCK_THREAD_CPUTIME_ID : CLOCK_MONOTONIC), work_(work) {
     set_threads(threads);
+    if (work.bytes() > 0) a_ = Tensor<float>::full({1 << 26}, 1), b_ = Tensor<float>::full({1 << 26}, 1);
   }
 
   template <class F>
-  double time(const F& f) {  // seconds of one call, and one of the loop after it
+  double time(const F& f) {  // seconds of one call; the loops run after it
+    times_.push_back(clocked(f));
+    for (std::size_t part = 0; part < costs_.size(); ++part)
+      for (double spent = 0; work_.parts()[part] > 0 && spent < 0.05 * times_.back();) {
+        double done = 0, took = clocked([&] { done = part == 0 ? multiply_adds() : pass(part); });
+        costs_[part].push_back(took / done);
+        spent += took;
+      }
+    return times_.back();
+  }
+  // GFLOP/s or GB/s by the median time, and how much of that time the loops would take for the same work.
+  void report(benchmark::State& state) {
+    double took = median(times_), least = 0;
+    for (std::size_t part = 0; part < costs_.size(); ++part)
+      if (!costs_[part].empty()) least += work_.parts()[part] * median(costs_[part]);
+    if (work_.flops > 0) state.counters["GFLOP/s"] = work_.flops / took * 1e-9;
+    else state.counters["GB/s"] = work_.bytes() / took * 1e-9;
+    state.counters["peak%"] = 100 * least / took;
+  }
+
+ private:
+  template <class F>
+  double clocked(const F& f) const {
     double start = seconds(clock_);
     f();
-    double took = seconds(clock_) - start;
-    times_.push_back(took);
-    start = seconds(clock_);
+    return seconds(clock_) - start;
+  }
+  double multiply_adds() const {
     std::vector<double> done(static_cast<std::size_t>(threads_));
     parallel_for(threads_, 1, [&](i64 i, i64) { done[static_cast<std::size_t>(i)] = multiply_add_loop(20000); });
     double all = 0;
     for (double d : done) all += d;
-    peaks_.push_back(all / (seconds(clock_) - start));
-    return took;
+    return all;
   }
-  // GFLOP/s by the median time, and percent of the median peak.
-  void report(benchmark::State& state, double flops) {
-    double rate = flops / median(times_), peak = median(peaks_);
-    state.counters["GFLOP/s"] = rate * 1e-9;
-    state.counters["peak%"] = 100 * rate / peak;
+  double pass(std::size_t part) {  // over 256 MB
+    float *a = a_.data(), *b = b_.data();
+    parallel_for(a_.size(), 1 << 18, [&](i64 begin, i64 end) {
+      backend::simd::run([&] {
+        float sum[32] = {}, all = 0;
+        switch (part) {
+          case 1:
+            for (i64 i = begin; i < end; i += 32)
+              for (int q = 0; q < 32; ++q) sum[q] += a[i + q];
+            for (float s : sum) all += s;
+            benchmark::DoNotOptimize(all);
+            return;
+          case 2:
+            for (i64 i = begin; i < end; ++i) b[i] = 0.5f;
+            return;
+          case 3:
+            for (i64 i = begin; i < end; ++i) b[i] = 0.5f * a[i];
+            return;
+          default:
+            for (i64 i = begin; i < end; ++i) a[i] = 0.5f + 0.5f * a[i];
+        }
+      });
+    });
+    return static_cast<double>(a_.size()) * sizeof(float);
   }
-
- private:
   static double median(std::vector<double> v) {
     std::nth_element(v.begin(), v.begin() + static_cast<std::ptrdiff_t>(v.size() / 2), v.end());
     return v[v.size() / 2];
   }
   int threads_;
   clockid_t clock_;
-  std::vector<double> times_, peaks_;
+  Work work_;
+  Tensor<float> a_, b_;
+  std::vector<double> times_;
+  std::array<std::vector<double>, 5> costs_;  // seconds of one operation or byte
 };
 
 }  // namespace nacre::bench
