@@ -15,6 +15,7 @@
 #include <nacre/methods/supcon.hpp>
 #include <nacre/methods/tracks.hpp>
 #include <nacre/methods/video.hpp>
+#include <nacre/pretext/frame_pairs.hpp>
 #include <nacre/pretext/patches.hpp>
 #include <nacre/pretext/two_views.hpp>
 
@@ -214,7 +215,7 @@ TEST_CASE("repulsion: each method leaves the neighbourhood of the constant solut
   CHECK(without.after < 0.02);
 }
 
-TEST_CASE("batch statistics: MoCo's pretext is solved by them alone in one group, and not with shuffled groups") {
+TEST_CASE("batch statistics: MoCo's pretext is solved by them alone in one group, and not with the groups it has by default") {
   auto loss = [](i64 groups) {
     methods::MocoOptions o{
         .encoder = {}, .dim = 32, .queue = 512, .contrast = {.temperature = 0.1}, .groups = groups};
@@ -229,7 +230,7 @@ TEST_CASE("batch statistics: MoCo's pretext is solved by them alone in one group
     }
     return of_chance;
   };
-  double leaking = loss(1), shuffled = loss(16);
+  double leaking = loss(1), shuffled = loss(methods::MocoOptions{}.groups);
   MESSAGE("loss, of what chance costs: in one group " << leaking << ", in shuffled groups " << shuffled);
   CHECK(leaking < 0.3);
   CHECK(shuffled > 0.85);
@@ -317,16 +318,27 @@ TEST_CASE("views that differ: mean colour finds the other view unless colours ar
       std::copy_n(patches.data() + (v % n * pieces_of + v / n) * a_piece, a_piece, views.data() + v * a_piece);
     return found_by_color(views, n);
   };
+  std::vector<data::Video> films;  // of one frame each: its partner is itself, seen otherwise
+  for (i64 i = 0; i < n; ++i) films.push_back({pixels.rows(i, i + 1).clone(), "film", 25});
+  auto clips = std::make_shared<const data::Clips>(data::make_clips(films));
+  auto frames = [&](pretext::FramePairViews v) {
+    v.clips = clips;
+    v.image = 16;
+    Loader loader(clips->frames, v, {.batch = n, .normalization = {{0, 0, 0}, {1, 1, 1}}}, Key{2});
+    return found_by_color(loader.next()->image, n);
+  };
   data::Augment plain = data::simclr();
   plain.color = data::identity.color;
   pretext::PatchViews cut;
   pretext::JigsawViews jigsaw{.image = 32};
-  double with[] = {two(data::simclr()), pieces(first(pretext::patch_views(cut)).patches),
+  pretext::FramePairViews bare;
+  bare.augment = plain;
+  double with[] = {two(data::simclr()), frames({}), pieces(first(pretext::patch_views(cut)).patches),
                    pieces(first(pretext::jigsaw_views(jigsaw)).patches)};
   cut.patch_color = jigsaw.patch_color = jigsaw.augment.color = data::identity.color;
-  double without[] = {two(plain), pieces(first(pretext::patch_views(cut)).patches),
+  double without[] = {two(plain), frames(bare), pieces(first(pretext::patch_views(cut)).patches),
                       pieces(first(pretext::jigsaw_views(jigsaw)).patches)};
-  for (int i = 0; i < 3; ++i) {
+  for (int i = 0; i < 4; ++i) {
     MESSAGE("found by mean colour: with jitter " << with[i] << ", without " << without[i]);
     CHECK(without[i] > 0.8);
     CHECK(with[i] < 0.35);
