@@ -5,10 +5,11 @@
     bench/peers/run.py --rows resnet18_w64,bank     some of them; --list names all
     bench/peers/run.py --venv DIR                   an environment that is there already (or NACRE_PEERS_VENV=DIR)
 
-The first run makes a virtual environment in ${XDG_CACHE_HOME:-~/.cache}/nacre-peers, with PyTorch's CPU wheels where
-their index answers, and pictures there that the rows with a loader read. Each row runs as A B A B, each time in a new
-process with the same number of threads; a figure is the median over all calls of its side. Ratios hold for the machine
-and the minutes of the run only: let nothing else run beside it.
+The first run makes a virtual environment in ${XDG_CACHE_HOME:-~/.cache}/nacre-peers, with what requirements.txt names
+(PyTorch's CPU wheels where their index answers), and pictures there that the rows with a loader read. Each row runs as
+A B A B, each time in a new process with the same number of threads; a figure is the median over all calls of its side.
+The peak is that of the process, without the workers of PyTorch's loader. Ratios hold for the machine and the minutes of
+the run only: let nothing else run beside it.
 """
 import argparse
 import datetime
@@ -20,35 +21,33 @@ import shutil
 import statistics
 import subprocess
 import sys
+import textwrap
 
 HERE = pathlib.Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
 CACHE = pathlib.Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "nacre-peers"
-PACKAGES = ["torch", "torchvision", "lightly", "safetensors"]
+PINS = HERE / "requirements.txt"
 CPU_WHEELS = "https://download.pytorch.org/whl/cpu"
 
-# name, what it is, the least ratio wanted, what is aimed at. AGAINST: rows that nacre knows by another name. `memory`
-# compares the peaks of another row, `threads` two runs of nacre.
-ROWS = [
-    ("resnet18_w64", "ResNet-18 width 64, 32 px, batch 128: step", 2.0, 3.0),
-    ("resnet18_w64_bf16", "the same, against bf16 autocast", 1.15, None),
-    ("memory", "the same, peak memory in MB for ms", 2.0, 3.0),
-    ("threads", "the same, nacre with one thread for PyTorch", 1.85, 1.95),
-    ("resnet18_w16", "ResNet-18 width 16, 32 px, batch 128: step", 2.0, 3.0),
-    ("resnet50_224", "ResNet-50, 224 px, batch 16: step", 1.3, 1.8),
-    ("simclr_w64", "SimCLR ResNet-18 width 64, 32 px, batch 128, NT-Xent: step", 2.2, 3.2),
-    ("pirl_w64", "PIRL ResNet-18 width 64, 64 px + 9 x 16 px, batch 32, K 4,096: step", 2.2, 3.2),
-    ("pirl_w16", "PIRL ResNet-18 width 16, 32 px + 9 x 8 px, batch 128, K 4,096: step", 3.5, 6.0),
-    ("bank", "bank term, both heads, 50,000 rows, K 4,096, batch 128", 25.0, 45.0),
-    ("ntxent_512", "NT-Xent, 512 rows of 128", 3.0, 5.0),
-    ("ntxent_4096", "NT-Xent, 4,096 rows", 8.0, 12.0),
-    ("ntxent_16384", "NT-Xent, 16,384 rows", 8.0, 12.0),
-    ("end_to_end_pirl", "PIRL width 16, 32 px, batch 128 with loader and views, against lightly: step", 8.0, 12.0),
-    ("augment_simclr_32", "SimCLR's two views, 32 px, one core: sample", 25.0, None),
-    ("augment_pirl_32", "PIRL's view and patches, 32 px, one core: sample", 25.0, None),
-    ("augment_simclr_224", "SimCLR's two views, 224 px from JPEG of 500 x 375, one core: sample", 3.0, None),
-]
-AGAINST = {"resnet18_w64_bf16": "resnet18_w64", "memory": "resnet18_w64"}
+ROWS = {
+    "resnet18_w64": "ResNet-18 width 64, 32 px, batch 128",
+    "resnet18_w64_bf16": "the same, against bf16 autocast",
+    "threads": "the same, nacre with one thread in PyTorch's place",
+    "resnet18_w16": "ResNet-18 width 16, 32 px, batch 128",
+    "resnet50_224": "ResNet-50, 224 px, batch 16",
+    "simclr_w64": "SimCLR, ResNet-18 width 64, 32 px, batch 128",
+    "pirl_w64": "PIRL, width 64, 64 px and nine 16 px, batch 32",
+    "pirl_w16": "PIRL, width 16, 32 px and nine 8 px, batch 128",
+    "bank": "PIRL's bank term, 4,096 negatives a sample, batch 128",
+    "ntxent_512": "NT-Xent, 512 rows of 128",
+    "ntxent_4096": "NT-Xent, 4,096 rows of 128",
+    "ntxent_16384": "NT-Xent, 16,384 rows of 128",
+    "end_to_end_pirl": "PIRL with loader and views, width 16, 32 px, batch 128, against lightly",
+    "augment_simclr_32": "SimCLR's two views of 32 px, one core, a sample, against lightly",
+    "augment_pirl_32": "PIRL's views of 32 px, one core, a sample, against lightly",
+    "augment_simclr_224": "SimCLR's two views of 224 px from a JPEG of 500 x 375, one core, a sample, against lightly",
+}
+AGAINST = {"resnet18_w64_bf16": "resnet18_w64"}  # rows that nacre knows by another name
 
 
 def output(*command):
@@ -60,20 +59,17 @@ def say(text):
 
 
 def environment(given):
-    """The Python of an environment with PACKAGES; what is missing is installed into it."""
+    """The Python of a given environment as it is, or of our own, with what PINS names."""
     folder = pathlib.Path(given) if given else CACHE / "venv"
-    python = folder / "bin" / "python"
-    if not python.exists():
-        say(f"making {folder}")
-        subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # Debian: apt-get install python3-venv
-    probe = "import importlib.util as u, sys; print(*[p for p in sys.argv[1:] if not u.find_spec(p)])"
-    missing = output(python, "-c", probe, *PACKAGES).split()
+    python, installed = folder / "bin" / "python", folder / PINS.name
+    if given or installed.exists() and installed.read_text() == PINS.read_text():
+        return python
+    say(f"making {folder}")
+    subprocess.run([sys.executable, "-m", "venv", folder], check=True)  # Debian: apt-get install python3-venv
     pip = [python, "-m", "pip", "install", "-q"]
-    if "torch" in missing and subprocess.run([*pip, "torch", "torchvision", "--index-url", CPU_WHEELS]).returncode == 0:
-        missing = [p for p in missing if not p.startswith("torch")]
-    if missing:
-        say("installing " + " ".join(missing))
-        subprocess.run([*pip, *missing], check=True)
+    subprocess.run([*pip, *[p for p in PINS.read_text().split() if p.startswith("torch")], "--index-url", CPU_WHEELS])
+    subprocess.run([*pip, "-r", PINS], check=True)  # whatever of it that index did not give
+    shutil.copy(PINS, installed)
     return python
 
 
@@ -98,47 +94,33 @@ def compiled():
 
 
 def machine():
-    cpu = next((line.split(":")[1].strip() for line in open("/proc/cpuinfo") if line.startswith("model name")), "?")
+    cpu = {k.strip(): v.strip() for k, _, v in (line.partition(":") for line in open("/proc/cpuinfo"))}
+    name = cpu.get("model name", platform.machine()) + (" with AMX" if "amx_tile" in cpu.get("flags", "") else "")
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    return f"{cpu}, {len(os.sched_getaffinity(0))} cores, {memory:.0f} GiB, Linux {platform.release()}"
+    return f"{len(os.sched_getaffinity(0))} cores of {name}, {memory:.0f} GiB"
 
 
-class Runs:
-    """Calls of both sides, by (side, row, threads); the same row is measured once."""
-
-    def __init__(self, options, python, program, folder):
-        self.options, self.done = options, {}
-        self.sides = {
-            "torch": lambda row, n: [python, HERE / "torch_rows.py", row, "--threads", n, "--seconds", options.seconds,
-                                     "--pictures", folder],
-            "nacre": lambda row, n: [program, row, n, options.seconds, folder],
-        }
-
-    def __call__(self, *wanted):
-        """[{"ms": median, "rss_mb": peak}] of keys (side, row, threads); what is not yet known is measured in turn."""
-        new = [key for key in wanted if key not in self.done]
-        calls = {key: {"ms": [], "rss_mb": 0} for key in new}
-        for _ in range(self.options.rounds):
-            for key in new:
-                side, row, threads = key
-                result = json.loads(output(*self.sides[side](row, threads)))
-                calls[key]["ms"] += result["ms"]
-                calls[key]["rss_mb"] = max(calls[key]["rss_mb"], result["rss_mb"])
-        for key in new:
-            self.done[key] = {"ms": statistics.median(calls[key]["ms"]), "rss_mb": calls[key]["rss_mb"]}
-        return [self.done[key] for key in wanted]
-
-    def sides_of(self, row):
-        """The two measurements behind a row of the table: PyTorch's (or one thread's) and nacre's."""
-        n = 1 if row.startswith("augment") else self.options.threads
-        if row == "threads":
-            return self(("nacre", "resnet18_w64", 1), ("nacre", "resnet18_w64", n))
-        theirs = "resnet18_w64" if row == "memory" else row
-        return self(("torch", theirs, n), ("nacre", AGAINST.get(row, row), n))
+def sides(row, n):
+    """What stands left and right in a row of the table: (side, its name there, threads)."""
+    if row == "threads":
+        return ("nacre", "resnet18_w64", 1), ("nacre", "resnet18_w64", n)
+    n = 1 if row.startswith("augment") else n
+    return ("torch", row, n), ("nacre", AGAINST.get(row, row), n)
 
 
-def number(x):
-    return f"{x:,.0f}" if x >= 100 else f"{x:.3g}"
+def measured(commands, rounds):
+    """[(median ms, peak MB)] of the commands, which take turns."""
+    ms, peak = [[] for _ in commands], [0 for _ in commands]
+    for _ in range(rounds):
+        for i, command in enumerate(commands):
+            result = json.loads(output(*command))
+            ms[i] += result["ms"]
+            peak[i] = max(peak[i], result["rss_mb"])
+    return [(statistics.median(m), p) for m, p in zip(ms, peak)]
+
+
+def number(x, digits=3):
+    return f"{x:,.0f}" if x >= 100 else f"{x:.{digits}g}"
 
 
 def main():
@@ -152,38 +134,34 @@ def main():
     parser.add_argument("--out", type=pathlib.Path, default=ROOT / "build" / "peers.md", help="where the table goes")
     options = parser.parse_args()
     if options.list:
-        for name, what, must, aim in ROWS:
+        for name, what in ROWS.items():
             print(f"{name:20} {what}")
         return
-    names = options.rows.split(",") if options.rows else [row[0] for row in ROWS]
-    unknown = set(names) - {row[0] for row in ROWS}
+    names = options.rows.split(",") if options.rows else ROWS
+    unknown = set(names) - set(ROWS)
     if unknown:
         parser.error(f"there is no row {', '.join(sorted(unknown))}; --list names all")
 
     CACHE.mkdir(parents=True, exist_ok=True)
     python = environment(options.venv)
     folder, program = pictures(python), compiled()
-    commit = subprocess.run(["git", "-C", ROOT, "describe", "--always", "--dirty"], capture_output=True, text=True)
-    lines = [
-        f"{datetime.date.today()}, {machine()}; {options.threads} threads, fp32, channels last, medians of "
-        f"{options.rounds} turns each.",
-        f"{output(python, HERE / 'torch_rows.py', '--versions')}; {output(program, 'versions', 0, 0, '.')}"
-        f"{', commit ' + commit.stdout.strip() if commit.returncode == 0 else ''}.",
-        "",
-        "| row | PyTorch ms | nacre ms | ratio | must / aim | peak MB, both |",
-        "|---|---|---|---|---|---|",
-    ]
-    for line in lines:
-        print(line, flush=True)
-    runs = Runs(options, python, program, folder)
-    for name, what, must, aim in ROWS:
+    about = (f"{datetime.date.today()}, {machine()}; {options.threads} threads, fp32, channels last, medians of "
+             f"{options.rounds} turns each. {output(python, HERE / 'torch_rows.py', '--versions')}; "
+             f"{output(program, 'versions', 0, 0, '.')}.")
+    lines = [*textwrap.wrap(about, 120), "", "| work | PyTorch ms | nacre ms | times | peak MB, both |",
+             "|---|---|---|---|---|"]
+    print("\n".join(lines), flush=True)
+    command = {
+        "torch": lambda row, n: [python, HERE / "torch_rows.py", row, "--threads", n, "--seconds", options.seconds,
+                                 "--pictures", folder],
+        "nacre": lambda row, n: [program, row, n, options.seconds, folder],
+    }
+    for name, what in ROWS.items():
         if name not in names:
             continue
-        sides = runs.sides_of(name)
-        a, b = [side["rss_mb" if name == "memory" else "ms"] for side in sides]
-        peaks = " / ".join(number(side["rss_mb"]) for side in sides)
-        verdict = "" if a / b >= must else " (short)"
-        cells = [what, number(a), number(b), f"{a / b:.2f}{verdict}", f"{must:g} / {aim or '-'}", peaks]
+        commands = [command[side](row, n) for side, row, n in sides(name, options.threads)]
+        (a, peak_a), (b, peak_b) = measured(commands, options.rounds)
+        cells = [what, number(a), number(b), number(a / b, 2), f"{number(peak_a)} / {number(peak_b)}"]
         lines.append("| " + " | ".join(cells) + " |")
         print(lines[-1], flush=True)
     options.out.parent.mkdir(parents=True, exist_ok=True)
@@ -196,3 +174,5 @@ if __name__ == "__main__":
         main()
     except subprocess.CalledProcessError as error:
         sys.exit(f"run.py: {' '.join(map(str, error.cmd))} failed with {error.returncode}")
+    except FileNotFoundError as error:
+        sys.exit(f"run.py: {error}")
