@@ -119,10 +119,11 @@ struct OpCase {
   Op<double> in_double;
   Op<float> in_float;
   std::vector<Tensor<double>> inputs;
+  Mode mode = Mode::train;
 };
 template <class F>
-OpCase op_case(std::string name, F f, std::vector<Tensor<double>> inputs) {
-  return {std::move(name), Op<double>(f), Op<float>(f), std::move(inputs)};
+OpCase op_case(std::string name, F f, std::vector<Tensor<double>> inputs, Mode mode = Mode::train) {
+  return {std::move(name), Op<double>(f), Op<float>(f), std::move(inputs), mode};
 }
 
 // The same value, with a gradient that is wrong by 1 %.
@@ -135,8 +136,9 @@ inline Var<double> wrong(const Var<double>& x) {
 
 // Value and gradients of sum(w y) for fixed w.
 template <class T>
-std::vector<Tensor<T>> value_and_gradients(const Op<T>& f, const std::vector<Tensor<double>>& inputs) {
-  Tape tape(Mode::train, Key{7});
+std::vector<Tensor<T>> value_and_gradients(const Op<T>& f, const std::vector<Tensor<double>>& inputs,
+                                           Mode mode = Mode::train) {
+  Tape tape(mode, Key{7});
   std::vector<Var<T>> x;
   for (auto& t : inputs) x.push_back(variable(tape, converted<T>(t)));
   Var<T> y = f(x);
@@ -159,16 +161,16 @@ void check_agrees(const Fast& fast, const Reference& reference, const std::vecto
 
 inline void check_op(const OpCase& c, double float_tolerance = 1e-5) {
   CAPTURE(c.name);
-  GradReport report = gradcheck(c.in_double, c.inputs);
+  GradReport report = gradcheck(c.in_double, c.inputs, {.mode = c.mode});
   CHECK_MESSAGE(report.ok(), c.name << ": " << report.str());
   REQUIRE(report.steps > 0);
 
   Op<double> twice = [&](const std::vector<Var<double>>& x) { return c.in_double(x) + 2 * c.in_double(x); };
-  GradReport added = gradcheck(twice, c.inputs);
+  GradReport added = gradcheck(twice, c.inputs, {.mode = c.mode});
   CHECK_MESSAGE(added.ok(), c.name << ", used twice: " << added.str());
 
   for (std::size_t step = 0; step < report.steps; ++step) {
-    GradReport broken = gradcheck(c.in_double, c.inputs, {.break_step = step});
+    GradReport broken = gradcheck(c.in_double, c.inputs, {.mode = c.mode, .break_step = step});
     CHECK_MESSAGE(!broken.ok(1e-3), c.name << ": the check did not notice that step " << step << " was broken");
   }
   for (std::size_t i = 0; i < c.inputs.size(); ++i) {
@@ -176,11 +178,12 @@ inline void check_op(const OpCase& c, double float_tolerance = 1e-5) {
       x[i] = wrong(x[i]);
       return c.in_double(x);
     };
-    CHECK_MESSAGE(!gradcheck(broken, c.inputs).ok(1e-3), c.name << ": the check did not notice input " << i);
+    CHECK_MESSAGE(!gradcheck(broken, c.inputs, {.mode = c.mode}).ok(1e-3),
+                  c.name << ": the check did not notice input " << i);
   }
 
-  auto exact = value_and_gradients(c.in_double, c.inputs);
-  auto single = value_and_gradients(c.in_float, c.inputs);
+  auto exact = value_and_gradients(c.in_double, c.inputs, c.mode);
+  auto single = value_and_gradients(c.in_float, c.inputs, c.mode);
   for (std::size_t i = 0; i < exact.size(); ++i)
     CHECK_MESSAGE(difference(single[i], exact[i]) <= float_tolerance,
                   c.name << ": float differs from double by " << difference(single[i], exact[i]) << " in result " << i);
@@ -188,7 +191,7 @@ inline void check_op(const OpCase& c, double float_tolerance = 1e-5) {
 
 // Value and gradients in float are the same bits for 1, 2, 3 and 7 threads.
 inline void check_threads(const OpCase& c) {
-  auto run = [&] { return value_and_gradients(c.in_float, c.inputs); };
+  auto run = [&] { return value_and_gradients(c.in_float, c.inputs, c.mode); };
   auto expected = with_threads(1, run);
   for (int n : {2, 3, 7}) {
     auto got = with_threads(n, run);
