@@ -27,9 +27,8 @@ TEST_CASE("batch_norm has the gradients it says, in training") {
 }
 
 TEST_CASE("batch_norm has the gradients it says, with running statistics") {
-  auto report =
-      gradcheck(with_statistics(), {randn({4, 17}), uniform({17}, 0.5, 2, 2), randn({17}, 3)}, {.mode = Mode::infer});
-  CHECK_MESSAGE(report.ok(), report.str());
+  check_op(op_case("batch_norm", with_statistics(), {randn({4, 17}), uniform({17}, 0.5, 2, 2), randn({17}, 3)},
+                   Mode::infer));
 }
 
 TEST_CASE("training normalises the batch and moves the running statistics by PyTorch's rule") {
@@ -68,7 +67,8 @@ TEST_CASE("wrong shapes and a batch of one value are refused by name") {
   Tape tape;
   auto x = variable(tape, randn<float>({2, 3})), w = variable(tape, randn<float>({3})),
        four = variable(tape, randn<float>({4}));
-  State<float> m(Tensor<float>::zeros({3})), v(Tensor<float>::full({3}, 1));
+  State<float> m(Tensor<float>::zeros({3})), v(Tensor<float>::full({3}, 1)), long_var(Tensor<float>::full({4}, 1));
+  check_message([&] { batch_norm(x, w, w, m, long_var); }, {"batch_norm", "running_mean [3], running_var [4]"});
   check_message([&] { batch_norm(x, four, w, m, v); }, {"batch_norm", "x is [2, 3]", "weight [4]", "channels"});
   check_message(
       [&] {

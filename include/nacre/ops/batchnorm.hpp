@@ -46,7 +46,7 @@ struct BatchNormMap {
               running_mean.value().size() == cols && running_var.value().size() == cols,
           op, [&] {
             return "x is " + x.shape().str() + ", weight " + weight.shape().str() + ", bias " + bias.shape().str() +
-                   ", running_mean " + running_mean.shape().str() +
+                   ", running_mean " + running_mean.shape().str() + ", running_var " + running_var.shape().str() +
                    "; need one value for each of x's channels (last extent)";
           });
     check(!training || rows > 1, op, [&] {

@@ -25,7 +25,7 @@ template <class T, class D>
 Var<T, D> batch_norm_relu_conv2d(const Var<T, D>& x, const Var<T, D>& weight, const Var<T, D>& bias,
                                  const State<T, D>& running_mean, const State<T, D>& running_var,
                                  const Var<T, D>& kernel, ConvOptions c = {}, BatchNormOptions o = {}) {
-  Window2d win = detail::conv_window(x.shape(), kernel.shape(), c);
+  Window2d win = detail::conv_window("batch_norm_relu_conv2d", x.shape(), kernel.shape(), c);
   detail::BatchNormMap<T, D> norm("batch_norm_relu_conv2d", x, weight, bias, running_mean, running_var, o);
   Tensor<T, D> y({win.n, win.oh(), win.ow(), win.o});
   backend::conv2d(D{}, win, detail::affine_relu(norm, x.value()).data(), kernel.value().data(), y.data());

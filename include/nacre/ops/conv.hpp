@@ -18,22 +18,23 @@ struct ConvOptions {
 
 namespace detail {
 
-inline Window2d conv_window(const Shape& x, const Shape& w, ConvOptions o) {
-  check(x.rank() == 4 && w.rank() == 4, "conv2d", [&] {
+inline Window2d conv_window(const char* op, const Shape& x, const Shape& w, ConvOptions o) {
+  check(x.rank() == 4 && w.rank() == 4, op, [&] {
     return "needs x [N, H, W, C] and w [O, KH, KW, C / groups], got x " + x.str() + ", w " + w.str();
   });
-  check(o.stride >= 1 && o.padding >= 0 && o.dilation >= 1 && o.groups >= 1, "conv2d", [&] {
-    return "stride " + std::to_string(o.stride) + ", padding " + std::to_string(o.padding) + ", dilation " +
-           std::to_string(o.dilation) + ", groups " + std::to_string(o.groups) + "; need at least 1, 0, 1, 1";
+  check(o.stride >= 1 && o.padding >= 0 && o.dilation >= 1 && o.groups >= 1, op, [&] {
+    return "x is " + x.str() + ", w is " + w.str() + ", stride " + std::to_string(o.stride) + ", padding " +
+           std::to_string(o.padding) + ", dilation " + std::to_string(o.dilation) + ", groups " +
+           std::to_string(o.groups) + "; need at least 1, 0, 1, 1";
   });
-  check(w[3] * o.groups == x[3] && w[0] % o.groups == 0, "conv2d", [&] {
+  check(w[3] * o.groups == x[3] && w[0] % o.groups == 0, op, [&] {
     return "channels differ: x is " + x.str() + ", w is " + w.str() + ", groups " +
            std::to_string(o.groups) + "; need x's C == groups * w's last extent and O a multiple of groups";
   });
   Window2d g{.n = x[0], .h = x[1], .w = x[2], .c = x[3], .o = w[0], .kh = w[1], .kw = w[2],
              .stride_h = o.stride, .stride_w = o.stride, .pad_h = o.padding, .pad_w = o.padding,
              .dilation_h = o.dilation, .dilation_w = o.dilation, .groups = o.groups};
-  check(g.kh >= 1 && g.kw >= 1 && g.oh() >= 1 && g.ow() >= 1, "conv2d", [&] {
+  check(g.kh >= 1 && g.kw >= 1 && g.oh() >= 1 && g.ow() >= 1, op, [&] {
     return "the window does not fit: x is " + x.str() + ", w is " + w.str() + ", padding " +
            std::to_string(o.padding) + "; need an output of at least one pixel";
   });
@@ -44,7 +45,7 @@ inline Window2d conv_window(const Shape& x, const Shape& w, ConvOptions o) {
 
 template <class T, class D>
 Var<T, D> conv2d(const Var<T, D>& x, const Var<T, D>& w, ConvOptions o = {}) {
-  Window2d g = detail::conv_window(x.shape(), w.shape(), o);
+  Window2d g = detail::conv_window("conv2d", x.shape(), w.shape(), o);
   Tensor<T, D> y({g.n, g.oh(), g.ow(), g.o});
   backend::conv2d(D{}, g, x.value().data(), w.value().data(), y.data());
   return make_op(
