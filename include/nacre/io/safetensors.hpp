@@ -5,11 +5,12 @@
 //   Tensor<float> b = file.as<float>("stored.as.double");     w.save("encoder.safetensors");
 //
 // The reader is strict: the whole header is validated before anything is allocated or read, every byte of the
-// file belongs to exactly one tensor, nothing is said twice. Rules: tests/io/safetensors.cpp, one test each.
+// file belongs to exactly one tensor, nothing is said twice (tests/io/safetensors_rules.cpp, one test a rule).
 // Tensors are read from disk one by one, so a load needs the memory of what it gets plus the header.
 // Our writer is deterministic (same content, same bytes) and stores a CRC-32 of header and data in the
 // metadata under `nacre.crc32`; `open` verifies it when it is there (files of other writers have none).
 // Throws DataError (reading), WriteError (writing). Format: github.com/huggingface/safetensors.
+// Tested in tests/io/safetensors.cpp.
 #pragma once
 
 #include <nacre/core/tensor.hpp>
