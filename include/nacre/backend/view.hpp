@@ -4,7 +4,8 @@
 //   PerRow  p[row]   a normaliser   Scalar  one value
 //   Spread  p[row * row_step + col * col_step]: any of them, chosen at run time (slower; one instantiation)
 //
-// NHWC makes channels the columns, so these serve every elementwise kernel. Host and device.
+// NHWC makes channels the columns, so these serve every elementwise kernel. Host and device. Tested in
+// tests/backend/cpu/map.cpp.
 #pragma once
 
 #include <nacre/core/bf16.hpp>

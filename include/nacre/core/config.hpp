@@ -5,6 +5,7 @@
 //                           whose one source file defines NACRE_IMPLEMENTATION as well.
 //
 // NACRE_HD marks what is compiled for host and device, NACRE_INLINE what `nacre::compiled` can own.
+// tests/headers.sh compiles every header in both modes.
 #pragma once
 
 #include <cstddef>

@@ -1,4 +1,5 @@
 // Batch: what a loader yields. Which fields are filled depends on the views (pretext/*.hpp).
+// Tested in tests/data/loader.cpp.
 #pragma once
 
 #include <nacre/data/dataset.hpp>

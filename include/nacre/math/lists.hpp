@@ -1,4 +1,5 @@
 // The lists from which ops, tests and CUDA kernels are made: X(Functor, op_name).
+// Tested in tests/math/elementwise.cpp and reduce.cpp, which run over them.
 #pragma once
 
 #include <nacre/math/elementwise.hpp>

@@ -4,6 +4,7 @@
 //   NACRE_CUDA_REDUCER(R)   y = R over rows, columns, all
 //
 // At namespace scope, outside of any namespace; a name of one's own is written in full (my::Functor).
+// Tested through tests/parity/cuda.cpp.
 #pragma once
 
 #include <nacre/cuda/map.cuh>

@@ -1,6 +1,7 @@
 // The host side of CUDA: errors, the stream, launches. Only .cu files include it.
 //
 // Every CUDA call goes through `succeed`, which throws nacre::Error with the call and CUDA's own words.
+// Tested through tests/parity/cuda.cpp.
 #pragma once
 
 #include <nacre/backend/cuda.hpp>

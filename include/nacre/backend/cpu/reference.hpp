@@ -1,7 +1,7 @@
 // The formulas of gemm and convolution as plain loops: what the fast kernels are tested against.
 //
 // T of the sums is T itself; the order is the one the kernels promise (ascending k, one chain with std::fma),
-// except for the weight gradient. Slow.
+// except for the weight gradient. Slow. Compared with them in tests/backend/cpu/gemm.cpp, conv.cpp, winograd.cpp.
 #pragma once
 
 #include <nacre/math/window.hpp>

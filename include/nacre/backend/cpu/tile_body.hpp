@@ -6,7 +6,7 @@
 //
 // for `rows` rows (each its own pointer; a row may be given twice) and `cols` <= NV vectors of columns.
 // The chain starts at zero or, with `resume`, at what c holds. B is read in whole vectors: past `cols` its
-// values are ignored but must be readable.
+// values are ignored but must be readable. Tested in tests/backend/cpu/gemm.cpp.
 
 template <class T>
 struct Vector {
