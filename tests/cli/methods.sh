@@ -9,7 +9,7 @@ methods=$("$NACRE" pretrain --help | sed -n 's/.*--method TEXT:{\([^}]*\)}.*/\1/
 [ "$(wc -w <<<"$methods")" -ge 10 ] || fail "the methods are not listed: $methods"
 sums() { echo "$(sum "$1/encoder.safetensors") $(sum "$1/checkpoint.safetensors")"; }
 
-all=
+all= runs=0 ended=0
 for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simclr:--beta=1:--tau-plus=0.1 \
   simclr:--chunk=5 supcon:--chunk=8:--norm=layer \
   moco:--hardest=5 moco-v2:--mochi moco-v3:--hardest=3 simclr:--norm=group cmc:--loss=nce_constant cmc:--beta=1; do
@@ -28,13 +28,15 @@ for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simc
   wait_for [ -e killed/checkpoint.prev.safetensors ]
   kill -9 $pid 2>/dev/null
   wait $pid 2>/dev/null
-  [ -e killed/encoder.safetensors ] && echo "$line had ended before it was killed"
+  runs=$((runs + 1))
+  [ ! -e killed/encoder.safetensors ] || ended=$((ended + 1))
   "$NACRE" pretrain --out killed --resume --quiet || fail "$line: resume"
   same "$(sums t1)" "$(sums killed)" "$line after a kill"
   all="$all$(sum t1/encoder.safetensors)\n"
   rm -rf t1 t3 killed
 done
 [ "$(printf '%b' "$all" | sort -u | wc -l)" -eq "$(printf '%b' "$all" | wc -l)" ] || fail "two methods train the same encoder"
+[ $((4 * ended)) -le $runs ] || fail "$ended of $runs runs had ended before they were killed"
 
 expect 3 "learns from labels" "$NACRE" pretrain --method supcon --data npy:a.npy $tiny --out none
 # shellcheck disable=SC2086
