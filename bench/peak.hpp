@@ -2,7 +2,7 @@
 //
 // Meter times a kernel and, between its calls, the plainest loops of the same kind: independent multiply-adds of the
 // widest kind, or passes over 256 MB. All in thread CPU time on one thread and in wall time on more, so that a
-// throttled or busy machine does not change the percentage.
+// throttled machine does not change the percentage. More threads want the machine for themselves.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
@@ -104,14 +104,14 @@ class Meter {
     f();
     return seconds(clock_) - start;
   }
-  double multiply_adds() const {
+  double multiply_adds() const {  // returns the operations
     std::vector<double> done(static_cast<std::size_t>(threads_));
     parallel_for(threads_, 1, [&](i64 i, i64) { done[static_cast<std::size_t>(i)] = multiply_add_loop(20000); });
     double all = 0;
     for (double d : done) all += d;
     return all;
   }
-  double pass(std::size_t part) {  // over 256 MB
+  double pass(std::size_t part) {  // of Work::parts, over 256 MB; returns the bytes
     float *a = a_.data(), *b = b_.data();
     parallel_for(a_.size(), 1 << 18, [&](i64 begin, i64 end) {
       backend::simd::run([&] {
