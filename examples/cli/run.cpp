@@ -137,8 +137,8 @@ namespace {
 
 void warn(const nc::data::Images& images, const std::vector<std::string>& broken, const char* what) {
   if (!broken.empty())
-    std::fprintf(stderr, "nacre: %s: %zu pictures could not be read and %s, the first: %s\n", images.name.c_str(),
-                 broken.size(), what, broken[0].c_str());
+    std::fprintf(stderr, "nacre: warning: %s: %zu pictures could not be read and %s, the first: %s\n",
+                 images.name.c_str(), broken.size(), what, broken[0].c_str());
 }
 
 }  // namespace

@@ -70,7 +70,7 @@ mkdir -p many/train/cat
 for i in $(seq 15); do { head -c 16 whole.png && printf '\0\0\x27\x10\0\0\x27\x10'; } >"many/train/cat/$i.png"; done
 bad_data "none of the 15 pictures of 'train' can be decoded" folder:many
 for i in $(seq 35); do ln whole.png "many/train/cat/whole$i.png"; done
-expect 0 "train: 15 pictures could not be read and were passed over, the first: .*1.png" \
+expect 0 "warning: train: 15 pictures could not be read and were passed over, the first: .*1.png" \
   "$NACRE" pretrain --data folder:many $tiny --epochs 1 --out stepped
 same 1 "$(grep -c '^nacre: ' err.txt)" "lines of warning"
 expect 0 "passed over" "$NACRE" embed --run stepped --data folder:many --out e.npy && rm e.npy
