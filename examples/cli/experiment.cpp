@@ -29,7 +29,6 @@ struct Cell {
   Pretrain options;
 };
 
-std::string short_number(double x) { return svg::number(x, 3); }
 std::string exact_number(double x) { return svg::number(x, 15); }
 
 // --- which runs an experiment consists of
