@@ -23,6 +23,7 @@ Learner learner(M method) {
   return {methods::AnyMethod(std::move(method)),
           [](const methods::AnyMethod& any) -> Encoder { return any.as<M>()->encoder; },
           {},
+          {},
           {}};
 }
 
@@ -84,9 +85,9 @@ Learner pirl(const Config& c, const nc::data::Images& images, nc::Key key) {
     nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
     return any.as<Pirl>()->embed_patches(tape, patches).value();
   };
-  l.picture_head = [](methods::AnyMethod& any, const nc::Tensor<float>& images) {
+  l.picture_head = [](methods::AnyMethod& any, const nc::Tensor<float>& x) {
     nc::Tape tape(nc::Mode::train, {}, nc::Record::no);
-    return any.as<Pirl>()->embed_image(constant(tape, images)).value();
+    return any.as<Pirl>()->embed_image(constant(tape, x)).value();
   };
   return l;
 }
