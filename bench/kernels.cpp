@@ -3,8 +3,9 @@
 //   build/release/bench/kernels --benchmark_filter=/1/      one thread (CPU time); /2/ two (wall time)
 //
 // Each row works on tensors of 256 MB, far beyond the cache. Its bytes are those of the best order of work, not of the
-// code: what is used twice while it fits the cache counts once. So 50 % of a row norm is two passes where one would do,
-// and softmax and its kin pay for exponentials too. 102 % is what one pass of two leaves in the cache.
+// code: what is used twice while it fits the cache counts once. A kernel that reads a tensor twice from memory shows at
+// most the share of the one pass that is needed; softmax and its kin pay for exponentials too. A little above 100 %
+// means that part of a tensor was still in the cache.
 #include <nacre/nn/batchnorm.hpp>
 #include <nacre/nn/norm.hpp>
 #include <nacre/ops/pool2d.hpp>

@@ -215,7 +215,7 @@ TEST_CASE("repulsion: each method leaves the neighbourhood of the constant solut
   CHECK(without.after < 0.02);
 }
 
-TEST_CASE("batch statistics: MoCo's pretext is solved by them alone in one group, and not with the groups it has by default") {
+TEST_CASE("batch statistics: MoCo's pretext is solved by them alone in one group, and not in its default groups") {
   auto loss = [](i64 groups) {
     methods::MocoOptions o{
         .encoder = {}, .dim = 32, .queue = 512, .contrast = {.temperature = 0.1}, .groups = groups};

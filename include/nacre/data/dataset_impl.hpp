@@ -167,7 +167,7 @@ NACRE_INLINE Normalization mean_std(const Images& images) {
   i64 stride = images.files.empty() ? 1 : (images.size() + 4095) / 4096;
   for (i64 i = 0; i < images.size(); i += stride) {
     Picture p = images[i];
-    const u8* bytes;
+    const u8* bytes = nullptr;
     try {
       bytes = p.data();
     } catch (const PictureError&) {
@@ -186,6 +186,8 @@ NACRE_INLINE Normalization mean_std(const Images& images) {
     }
     count += static_cast<u64>(area);
   }
+  check<DataError>(count > 0 || images.size() == 0, "mean_std",
+                   [&] { return "none of the pictures of '" + images.name + "' that were looked at can be read"; });
   for (i64 c = 0; c < 3; ++c) {
     i64 from = c < channels ? c : 0;  // a grey set has three equal channels
     double n = count > 0 ? static_cast<double>(count) : 1, mean = static_cast<double>(sum[from]) / n;

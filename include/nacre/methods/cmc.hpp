@@ -9,7 +9,7 @@
 // the colours tell, and a grey picture has no second view. The heads are linear as the paper's, with a batch norm
 // after: ours, for the rows of untrained encoders lie so close together that a short run hardly parts them.
 // As an encoder the pair is twice as wide as one of its networks: compare at equal numbers.
-// Slow to begin: 8 epochs of 4,000 small pictures taught next to nothing, 13 of 10,000 did.
+// Slow to begin: 8 epochs of 4,000 small pictures taught next to nothing, 13 of 10,000 as much as SimCLR learns.
 // Tian, Krishnan & Isola, "Contrastive multiview coding", 2020. Throws nacre::Error. Tested in tests/methods/cmc.cpp.
 #pragma once
 

@@ -1,6 +1,6 @@
 // Supervised contrastive learning: what SimCLR would be if the labels said who is related. A bound, not a method
-// without labels. Relatives come from the batch: where it is smaller than the number of classes most
-// rows have only their own second view, and this is SimCLR.
+// without labels. Relatives come from the batch: where it is far smaller than the number of classes, most rows have
+// only their own second view, and this is SimCLR.
 //
 //   views [2B, S, S, C] -> encoder -> mlp head -> unit rows z [2B, dim]
 //   loss = losses::contrast(z z^T, label_relations): each row against all others of its class, both views,

@@ -3,8 +3,8 @@
 //   image [B, S, S, C] -> encoder -> linear [B, classes]        loss = cross_entropy(logits, labels)
 //
 // Not self-supervised: what it reaches is what the labels are worth beside a pretext task (the `Supervised` row of
-// Misra & van der Maaten, 2020, tables 1 and 7). It has no use for
-// pictures without labels. Throws nacre::Error. Tested in tests/methods/supervised.cpp.
+// Misra & van der Maaten, 2020, tables 1 and 7). It has no use for pictures without labels.
+// Throws nacre::Error. Tested in tests/methods/supervised.cpp.
 #pragma once
 
 #include <nacre/methods/method.hpp>

@@ -47,9 +47,9 @@ struct Product {
 struct Size {
   i64 m, n, k;
 };
-constexpr Size sizes[] = {{1, 1, 1},   {0, 3, 4},    {3, 0, 4},     {3, 4, 0},     {7, 5, 3},      {8, 32, 64},
-                          {9, 33, 65}, {1, 100, 17}, {100, 1, 300}, {61, 47, 257}, {70, 66, 530}, {9, 60, 2100}, {20, 240, 800},
-                          {70, 112, 64}};
+constexpr Size sizes[] = {{1, 1, 1},     {0, 3, 4},     {3, 0, 4},   {3, 4, 0},     {7, 5, 3},
+                          {8, 32, 64},   {9, 33, 65},   {1, 100, 17}, {100, 1, 300}, {61, 47, 257},
+                          {70, 66, 530}, {9, 60, 2100}, {20, 240, 800}, {70, 112, 64}};
 
 struct IsaGuard {
   Isa before = backend::isa();
@@ -93,22 +93,25 @@ TEST_CASE_TEMPLATE("the baseline without FMA agrees to rounding", T, float, doub
 
 TEST_CASE_TEMPLATE("the number of threads does not change a bit", T, float, double) {
   ThreadGuard guard;
-  Product<T> p{true, true, 150, 260, 700};
-  set_threads(1);
-  auto one = p.run(Into::assign);
-  for (int n : {2, 3, 7}) {
-    set_threads(n);
-    CHECK(p.run(Into::assign) == one);
+  for (Product<T> p : {Product<T>{true, true, 150, 260, 700}, Product<T>{false, false, 150, 128, 700}}) {
+    set_threads(1);
+    auto one = p.run(Into::assign);
+    for (int n : {2, 3, 7}) {
+      set_threads(n);
+      CHECK(p.run(Into::assign) == one);
+    }
   }
 }
 
 TEST_CASE_TEMPLATE("a row computed alone has the bits it has in a batch", T, float, double) {
-  Product<T> p{false, true, 300, 130, 600};
-  auto all = p.run(Into::assign);
-  for (i64 i : {0, 7, 8, 255, 256, 299}) {
-    std::vector<T> row(static_cast<std::size_t>(p.n));
-    backend::gemm(Cpu{}, false, true, 1, p.n, p.k, p.a.data() + i * p.lda, p.lda, p.b.data(), p.ldb, row.data(), p.n,
-                  Into::assign);
-    CHECK(std::equal(row.begin(), row.end(), all.begin() + i * p.ldc));
+  // Of the second, 300 rows read a packed b and one reads it in place.
+  for (Product<T> p : {Product<T>{false, true, 300, 130, 600}, Product<T>{false, false, 300, 128, 600}}) {
+    auto all = p.run(Into::assign);
+    for (i64 i : {0, 7, 8, 255, 256, 299}) {
+      std::vector<T> row(static_cast<std::size_t>(p.n));
+      backend::gemm(Cpu{}, false, p.trans_b, 1, p.n, p.k, p.a.data() + i * p.lda, p.lda, p.b.data(), p.ldb, row.data(),
+                    p.n, Into::assign);
+      CHECK(std::equal(row.begin(), row.end(), all.begin() + i * p.ldc));
+    }
   }
 }
