@@ -5,12 +5,11 @@
 //
 // Epoch e visits sample permute(key.fold("order").fold(e), position, N) at each position; a view's draws come from
 // key.fold("augment").fold(e).fold(sample). So the run can start at any step (`seek`), and the bits do not depend on
-// the thread count. The last N mod B samples of an epoch's order are left out (another N mod B in every epoch). For a
-// picture whose file cannot be read (Images::unreadable) the next of the set that can be stands in, index and label
-// too, however many they are; a file that comes and goes does change the bits. A batch is good until the next one is
-// asked for; a tensor that somebody still holds then is replaced, not overwritten. Two batches exist; after the second
-// nothing is allocated. Errors while filling, and a set of which nothing can be read, are thrown to the consumer.
-// `Views` is any copyable type with
+// the thread count. The last N mod B of an epoch's order are left out, others in every epoch. For a picture whose file
+// cannot be read (Images::unreadable) the next of the set that can be stands in, index and label too; a file that comes
+// and goes does change the bits. A batch is good until the next one is asked for; a tensor that somebody still holds
+// then is replaced, not overwritten. Two batches exist; after the second nothing is allocated. Errors while filling,
+// and a set of which nothing can be read, are thrown to the consumer. `Views` is any copyable type with
 //   void prepare(Batch&, i64 batch, i64 channels) const;                                          // shapes
 //   void fill(Batch&, i64 row, const data::Picture&, const data::Normalization&, Key) const;      // thread-safe
 // Throws nacre::Error. Tested in tests/data/loader.cpp.
