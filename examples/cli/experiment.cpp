@@ -152,18 +152,15 @@ void measure_invariance(const std::string& run, Result& r) {
 
   Learner learner = make_learner(c, training_images(data, c), key);
   if (!learner.patch_head || !exists(file_in(run, "checkpoint.safetensors"))) return;
-  auto own = [&] {
-    auto head = [&](const nc::Tensor<float>& patches) { return learner.patch_head(learner.method, patches); };
-    auto both = nc::eval::patch_rows(batch, head);
-    return nc::eval::invariance(both.a, both.b);
-  };
-  r.own_untrained = own();
+  auto head = [&](const nc::Tensor<float>& patches) { return learner.patch_head(learner.method, patches); };
+  nc::eval::RowPairs<float> own = nc::eval::patch_rows(batch, head);
+  r.own_untrained = nc::eval::invariance(own.a, own.b);
   nc::train::load_checkpoint(nc::io::SafeTensors::open(file_in(run, "checkpoint.safetensors")),
                              nc::train::Others::ignore, nc::train::part("method", learner.method));
-  r.own = own();
-  if (!learner.picture_head) return;
-  r.both_heads = nc::eval::invariance(learner.picture_head(learner.method, batch.image),
-                                      learner.patch_head(learner.method, batch.patches));
+  own = nc::eval::patch_rows(batch, head);
+  r.own = nc::eval::invariance(own.a, own.b);
+  if (learner.picture_head)
+    r.both_heads = nc::eval::invariance(learner.picture_head(learner.method, batch.image), own.b);
 }
 
 // Mean and sample deviation over seeds.
