@@ -38,9 +38,10 @@ int main(int argc, char** argv) {
     return nc::eval::knn(rows(images), images.labels, rows(test), test.labels).top1;
   };
 
+  const nc::models::ResNetOptions network{.depth = 18, .width = 16, .stem = nc::models::Stem::cifar, .in_channels = 1};
   auto train = [&](double momentum, i64 groups) {
     nc::methods::MocoOptions o = nc::methods::moco_v2();
-    o.encoder = {.depth = 18, .width = 16, .stem = nc::models::Stem::cifar, .in_channels = 1};
+    o.encoder = network;
     o.queue = waits * 64;
     o.momentum = momentum;
     o.groups = groups;
@@ -67,7 +68,6 @@ int main(int argc, char** argv) {
     std::fflush(stdout);
   };
 
-  const nc::models::ResNetOptions network{.depth = 18, .width = 16, .stem = nc::models::Stem::cifar, .in_channels = 1};
   std::printf("kNN of the untrained encoder: %.1f %%; a guess among 1,024 keys costs 6.93\n",
               knn(nc::models::ResNet<float>(network, key.fold("encoder"))));
   std::printf("momentum   groups    last loss   old and new key      kNN\n");
