@@ -65,6 +65,20 @@ TEST_CASE("a bank refuses rows it does not have and shapes that do not fit") {
   CHECK_THROWS_AS(MemoryBank<float>(4, 4, Key{}, 1.5), Error);
 }
 
+TEST_CASE("a sample's negatives walk through the bank part by part") {
+  i64 n = 5000, k = 2001;
+  Tensor<i64> index = draw_negatives(Tensor<i64>::of({2}, {0, 4999}), n, {.count = k}, Key{3});
+  for (i64 b = 0; b < 2; ++b) {
+    i64 most = 0, back = 0;
+    for (i64 row : index.rows(b, b + 1).span()) {
+      most = std::max(most, row);
+      back = std::max(back, most - row);
+    }
+    CHECK(back <= n / backend::bank_parts + 1);
+    CHECK(most > n - n / backend::bank_parts);
+  }
+}
+
 TEST_CASE("negatives never include the own row, unless asked, and cover all others evenly") {
   i64 n = 50, k = 2000;
   Tensor<i64> own = Tensor<i64>::of({3}, {0, 17, 49});

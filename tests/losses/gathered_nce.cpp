@@ -1,4 +1,5 @@
 // losses/gathered_nce.hpp against its composition of losses/nce.hpp and ops/similarity.hpp.
+#include <nacre/bank/negatives.hpp>
 #include <nacre/losses/gathered_nce.hpp>
 
 #include "../helpers.hpp"
@@ -124,6 +125,42 @@ TEST_CASE("neither the threads, the width of the vectors, the other head nor the
     auto alone = slope({z}, 0, 4, 5);
     CHECK(same_bits(slope({z}, 0, 3, 5).rows(1, 2).clone(), alone));
     CHECK(same_bits(slope({other, z}, 1, 4, 5), alone));
+  }
+}
+
+TEST_CASE("walking through the bank part by part changes no bit, whatever the order of the negatives") {
+  i64 rows = 900, dim = 64, batch = 3, k = 850;
+  i64 size = sizeof(float) * dim, larger = 20000;  // one part, and eight or more
+  for (NceForm form : forms) {
+    Problem p(rows, dim, batch, k, form, 0.07);
+    p.negatives = draw_negatives(p.own, rows, {.count = k}, Key{1});
+    auto bank = converted<float>(p.bank), z = unit_rows<float>({batch, dim}, 1);
+    auto wide = Tensor<float>::zeros({larger, dim});
+    // the same rows, spread over a larger bank
+    Tensor<i64> far({batch, k}), own({batch});
+    auto place = [&](i64 row) { return row * (larger / rows); };
+    for (i64 r = 0; r < rows; ++r) std::copy_n(bank.data() + r * dim, dim, wide.data() + place(r) * dim);
+    for (i64 i = 0; i < far.size(); ++i) far[i] = place(p.negatives[i]);
+    for (i64 b = 0; b < batch; ++b) own[b] = place(p.own[b]);
+    i64 parts = 0;
+    backend::each_part(far.data(), batch, k, larger, size, [&](i64 b, i64, i64) { parts += b == 0; });
+    CHECK(parts >= 8);
+    auto run = [&](const Tensor<float>& rows_of, const Tensor<i64>& mine, const Tensor<i64>& others) {
+      Tape tape;
+      Var<float> v = variable(tape, z);
+      auto o = p.o;
+      auto term = losses::gathered_nce<float>({v}, rows_of, mine, others, o)[0];
+      backward(term);
+      return std::pair{term.value(), v.grad()};
+    };
+    auto near = run(bank, p.own, p.negatives), spread = run(wide, own, far);
+    CHECK(same_bits(near.first, spread.first));
+    CHECK(same_bits(near.second, spread.second));
+    for (i64 b = 0; b < batch; ++b) std::reverse(far.data() + b * k, far.data() + (b + 1) * k);
+    for (i64 b = 0; b < batch; ++b) std::reverse(p.negatives.data() + b * k, p.negatives.data() + (b + 1) * k);
+    near = run(bank, p.own, p.negatives), spread = run(wide, own, far);
+    CHECK(same_bits(near.first, spread.first));
+    CHECK(same_bits(near.second, spread.second));
   }
 }
 

@@ -4,10 +4,12 @@
 //   shared      index [K]      one draw for the batch: one matrix product instead of a gather
 //
 // A sample's own row is left out: per-sample draws range over N - 1 rows and step over the own one; in a shared
-// draw the loss masks it. `exclude_self = false` matches VISSL, which keeps it.
+// draw the loss masks it. `exclude_self = false` matches VISSL, which keeps it. A sample's draws are ordered by the
+// 64th part of the bank that they fall into: samples that walk through it side by side share the cache.
 // Every draw is a pure function of the key. Tested in tests/bank/memory_bank.cpp.
 #pragma once
 
+#include <nacre/backend/cpu/similarity.hpp>
 #include <nacre/core/parallel.hpp>
 #include <nacre/core/random.hpp>
 #include <nacre/core/tensor.hpp>
@@ -34,18 +36,26 @@ inline Tensor<i64> draw_negatives(const Tensor<i64>& own, i64 n, NegativesOption
     return index;
   }
   Tensor<i64> index({b, k});
-  parallel_for(b, 1, [&](i64 begin, i64 end) {
-    for (i64 s = begin; s < end; ++s) {
-      Key stream = key.fold(static_cast<u64>(s));
-      u32 range = static_cast<u32>(o.exclude_self ? n - 1 : n);
-      i64* row = index.data() + s * k;
-      for (i64 j = 0; j < k; j += 4) {
-        Bits128 bits = stream.bits(static_cast<u64>(j / 4));
-        for (i64 q = 0; q < 4 && j + q < k; ++q) {
-          i64 r = static_cast<i64>((u64{bits.v[q]} * range) >> 32);
-          row[j + q] = r + (o.exclude_self && r >= own[s]);
-        }
+  i64 blocks = (k + 3) / 4;
+  parallel_for(b, 1, [&](i64 s, i64) {
+    Tensor<u32> drawn({4 * blocks});
+    u32* word = drawn.data();
+    Key stream = key.fold(static_cast<u64>(s));
+    backend::simd::run([=] {
+      for (i64 j = 0; j < blocks; ++j) {
+        Bits128 bits = stream.bits(static_cast<u64>(j));
+        for (i64 q = 0; q < 4; ++q) word[4 * j + q] = bits.v[q];
       }
+    });
+    constexpr u32 part = u32(-1) / backend::bank_parts + 1;
+    i64 end[backend::bank_parts + 1] = {};  // of the draws in each part; at first how many are in the one before
+    for (i64 j = 0; j < k; ++j) ++end[word[j] / part + 1];
+    for (i64 p = 0; p < backend::bank_parts; ++p) end[p + 1] += end[p];
+    i64* row = index.data() + s * k;
+    u64 range = static_cast<u64>(o.exclude_self ? n - 1 : n);
+    for (i64 j = 0; j < k; ++j) {
+      i64 r = static_cast<i64>((word[j] * range) >> 32);
+      row[end[word[j] / part]++] = r + (o.exclude_self && r >= own[s]);
     }
   });
   return index;

@@ -17,14 +17,15 @@ namespace nacre::losses {
 
 namespace detail {
 
-// One pass of `heads` samples z over k rows.
+// One pass of `heads` samples z over the rows index[begin .. end) of k.
 template <int heads, class T>
 [[gnu::always_inline]] inline void gathered_pass(NcePass pass, const T* const* z, const T* bank, const i64* index,
-                                                 i64 k, i64 dim, T inv_temperature, NceSample<T>* sample) {
+                                                 i64 begin, i64 end, i64 k, i64 dim, T inv_temperature,
+                                                 NceSample<T>* sample) {
   constexpr int block = backend::detail::row_block;
   T* sum[heads];
   for (int h = 0; h < heads; ++h) sum[h] = sample[h].sum[pass];
-  for (i64 begin = 0; begin < k; begin += block) {
+  for (; begin < end; begin += block) {
     const T* row[2 * block];
     alignas(64) T s[heads][block];
     i64 n = backend::detail::take_block(bank, index, begin, k, dim, row);
@@ -42,31 +43,40 @@ template <int heads, class T>
 template <int heads, class T>
 void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>& own, const Tensor<i64>& negatives,
                     const NceOptions& o, NceTerms<T>* out) {
-  i64 batch = negatives.dim(0), k = negatives.dim(1), dim = bank.dim(1);
+  i64 batch = negatives.dim(0), k = negatives.dim(1), dim = bank.dim(1), row_bytes = dim * i64{sizeof(T)};
   ConstantLevel constant(o, k);
   T inv = static_cast<T>(1 / o.temperature);
-  parallel_for(batch, 1, [&](i64 b, i64) {
-    Tensor<T> sums = Tensor<T>::zeros({heads, 2, dim});
-    NceSample<T> sample[heads];
-    const T *positive = bank.data() + own[b] * dim, *query[heads];
+  struct Sample {
+    const T* z[heads];
+    NceSample<T> head[heads];
+  };
+  std::vector<Sample> samples(static_cast<std::size_t>(batch));
+  Tensor<T> sums = Tensor<T>::zeros({batch, heads, 2, dim});
+  for (i64 b = 0; b < batch; ++b)
     for (int h = 0; h < heads; ++h) {
-      query[h] = z[h] + b * dim;
-      sample[h].dot_positive(query[h], positive, dim, inv);
-      for (int pass = 0; pass < 2; ++pass) sample[h].sum[pass] = sums.data() + (2 * h + pass) * dim;
+      Sample& s = samples[static_cast<std::size_t>(b)];
+      s.z[h] = z[h] + b * dim;
+      s.head[h].dot_positive(s.z[h], bank.data() + own[b] * dim, dim, inv);
+      for (int pass = 0; pass < 2; ++pass) s.head[h].sum[pass] = sums.data() + ((b * heads + h) * 2 + pass) * dim;
     }
-    for (NcePass pass : {softmax_pass, sigmoid_pass}) {
-      for (auto& s : sample) s.start(pass, o, constant);
-      if (!needs(o.form, pass)) continue;
+  for (NcePass pass : {softmax_pass, sigmoid_pass}) {
+    for (Sample& s : samples)
+      for (auto& head : s.head) head.start(pass, o, constant);
+    if (!needs(o.form, pass)) continue;
+    backend::each_part(negatives.data(), batch, k, bank.dim(0), row_bytes, [&](i64 b, i64 begin, i64 end) {
+      Sample& s = samples[static_cast<std::size_t>(b)];
       backend::simd::fused([&] {
-        gathered_pass<heads>(pass, query, bank.data(), negatives.data() + b * k, k, dim, inv, sample);
+        gathered_pass<heads>(pass, s.z, bank.data(), negatives.data() + b * k, begin, end, k, dim, inv, s.head);
       });
-    }
+    });
+  }
+  for (i64 b = 0; b < batch; ++b)
     for (int h = 0; h < heads; ++h) {
-      out[h].positive[b] = sample[h].positive;
-      out[h].level[b] = sample[h].level(o, constant);
-      out[h].term[b] = sample[h].finish(o, constant, positive, out[h].slope.data() + b * dim, dim);
+      NceSample<T>& head = samples[static_cast<std::size_t>(b)].head[h];
+      out[h].positive[b] = head.positive;
+      out[h].level[b] = head.level(o, constant);
+      out[h].term[b] = head.finish(o, constant, bank.data() + own[b] * dim, out[h].slope.data() + b * dim, dim);
     }
-  });
 }
 
 }  // namespace detail

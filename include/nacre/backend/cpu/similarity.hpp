@@ -2,6 +2,7 @@
 //
 //   gathered_dot        y[b, k] = sum over d of z[b, d] bank[index[b, k], d]
 //   gathered_sum        gz[b]   = sum over k of gy[b, k] bank[index[b, k]], in the order of k
+//   each_part           the indices of all samples a part of the bank at a time
 //
 // Both walk over blocks of 16 rows. A product is summed in 16 lanes, which are added in a fixed tree. `take_block`,
 // `dot_block` and `add_block` also serve losses that do both in one walk (losses/gathered_nce.hpp). Each of the last
@@ -117,6 +118,28 @@ template <int heads, class T>
 }
 
 }  // namespace detail
+
+inline constexpr i64 bank_parts = 64;
+
+// f(b, begin, end) over the indices [batch, k] of each sample in their order, a piece in each round over a part of the
+// bank [rows]: a piece ends before the block of 16 whose last row lies beyond that part. Indices that ascend by 64th
+// parts of the bank, as bank/negatives.hpp draws them, find a row in the second cache where another sample has left it.
+// Any order gives the same bits.
+template <class F>
+void each_part(const i64* index, i64 batch, i64 k, i64 rows, i64 row_bytes, const F& f) {
+  i64 parts = 1;
+  while (parts < bank_parts && rows / parts * row_bytes > (1 << 19)) parts *= 2;
+  Buffer buffer(static_cast<std::size_t>(batch) * sizeof(i64));
+  i64* done = static_cast<i64*>(buffer.data());
+  std::fill(done, done + batch, 0);
+  for (i64 part = 1; part <= parts; ++part)
+    parallel_for(batch, 1, [&](i64 b, i64) {
+      i64 begin = done[b], end = begin, limit = rows * part / parts;
+      while (end < k && index[b * k + std::min(end + detail::row_block, k) - 1] < limit) end += detail::row_block;
+      if (end > begin) f(b, begin, end);
+      done[b] = end;
+    });
+}
 
 // z: [batch, dim], bank: [.., dim], index: [batch, k], y: [batch, k]
 template <class T>
