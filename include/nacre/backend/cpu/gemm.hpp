@@ -3,7 +3,7 @@
 // Each c(i, j) is one chain acc = fma(a(i, k), b(k, j), acc) over ascending k, from zero (Into::assign) or from
 // the old c(i, j) (Into::add). Hence a row has the same bits alone or in any batch, at any thread count, on
 // avx2 and avx512. B is packed into panels of the widest tile, shared by all tasks, or read in place where few rows
-// would not repay the copy; A is read in place unless transposed.
+// would not repay the copy; A is read in place unless transposed. Where turning spares copies, c^T is computed.
 // Goto and van de Geijn, "Anatomy of high-performance matrix multiplication", 2008.
 // Tested in tests/backend/cpu/gemm.cpp.
 #pragma once

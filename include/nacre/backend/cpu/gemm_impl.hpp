@@ -7,8 +7,8 @@
 namespace nacre::backend::detail {
 
 template <class T>
-void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, const T* b, i64 ldb, T* c, i64 ldc,
-          Into into) {
+void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, const T* b, i64 ldb, T* c, i64 ldc,
+             Into into) {
   if (m <= 0 || n <= 0) return;
   if (k <= 0) {
     if (into == Into::assign)
@@ -76,6 +76,24 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
         });
       });
     }
+}
+
+// c^T = b^T a^T has the same chains. Of one transposed operand the copy is what costs: that of A^T must serve many
+// columns, that of B^T many rows. c then passes through memory once more, which a deep product does not feel.
+inline bool better_turned(bool trans_a, bool trans_b, i64 m, i64 n, i64 k) {
+  const i64 copied = trans_a ? m : n, kept = trans_a ? n : m;
+  return trans_a != trans_b && copied >= 2 * kept && kept >= 32 && k >= 512 && m % 4 == 0 && n % 4 == 0;
+}
+
+template <class T>
+void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, const T* b, i64 ldb, T* c, i64 ldc,
+          Into into) {
+  if (!better_turned(trans_a, trans_b, m, n, k))
+    return product(trans_a, trans_b, m, n, k, a, lda, b, ldb, c, ldc, into);
+  Scratch<T> turned(m * n);
+  if (into == Into::add) transpose_rows(c, ldc, n, m, m, turned.data);
+  product(!trans_b, !trans_a, n, m, k, b, ldb, a, lda, turned.data, m, into);
+  transpose_rows(turned.data, m, m, n, ldc, c);
 }
 
 }  // namespace nacre::backend::detail

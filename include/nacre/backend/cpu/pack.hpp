@@ -46,7 +46,7 @@ void copy_rows(const T* b, i64 ldb, i64 k, T* out) {
   });
 }
 
-// out [k, width] from b [cols, k] for k and cols that are multiples of 4.
+// out [k, cols], rows `width` apart, from b [cols, k] for k and cols that are multiples of 4.
 template <class T>
 void transpose_rows(const T* b, i64 ldb, i64 k, i64 cols, i64 width, T* out) {
   typedef T V __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
@@ -60,12 +60,11 @@ void transpose_rows(const T* b, i64 ldb, i64 k, i64 cols, i64 width, T* out) {
       const V low2 = __builtin_shufflevector(s2, s3, 0, 4, 1, 5);
       const V high0 = __builtin_shufflevector(s0, s1, 2, 6, 3, 7);
       const V high2 = __builtin_shufflevector(s2, s3, 2, 6, 3, 7);
-      V* o = reinterpret_cast<V*>(out + r * width + j);
-      const i64 step = width / 4;
-      o[0] = __builtin_shufflevector(low0, low2, 0, 1, 4, 5);
-      o[step] = __builtin_shufflevector(low0, low2, 2, 3, 6, 7);
-      o[2 * step] = __builtin_shufflevector(high0, high2, 0, 1, 4, 5);
-      o[3 * step] = __builtin_shufflevector(high0, high2, 2, 3, 6, 7);
+      T* o = out + r * width + j;
+      *reinterpret_cast<V*>(o) = __builtin_shufflevector(low0, low2, 0, 1, 4, 5);
+      *reinterpret_cast<V*>(o + width) = __builtin_shufflevector(low0, low2, 2, 3, 6, 7);
+      *reinterpret_cast<V*>(o + 2 * width) = __builtin_shufflevector(high0, high2, 0, 1, 4, 5);
+      *reinterpret_cast<V*>(o + 3 * width) = __builtin_shufflevector(high0, high2, 2, 3, 6, 7);
     };
     for (i64 r0 = 0; r0 < k; r0 += line)
       for (i64 j = 0; j < cols; j += 4) {  // whole cache lines of b, fetched ahead: its rows are far apart
