@@ -32,6 +32,7 @@ ReportRun full(const std::string& name) {
     loss.push_back(8 * std::exp(-i / 300.) + (i % 2 ? .1 : -.1));
   }
   run.series = {{"loss", step, loss}, {"std", {0, 10}, {0.05, 0.088}}, {"of my own", {0, 10}, {1, 2}}};
+  run.task = "The task of x: find <it>.";
   run.initial_loss = 8.73;
   run.uninformed_loss = 8.3;
   run.dim = 128;
@@ -59,7 +60,8 @@ TEST_CASE("a full page holds every section, closes every element and fetches not
     CHECK(well_formed(page));
     for (const char* part :
          {"What the features are worth", "How training went", "What it learned from", "What it finds similar",
-          "The feature space from above", "Settings", "81.2", "untrained, expected", "healthy 1/√d", "of my own"})
+          "The feature space from above", "Settings", "81.2", "expected at the start", "nothing told apart",
+          "The task of x: find &lt;it&gt;. Healthy", "healthy 1/√d", "of my own"})
       CHECK_MESSAGE(has(page, part), part);
     CHECK(count(page, "data:image/png;base64,") == 4 * runs);
     CHECK(count(page, "<circle") == 3 * runs);
@@ -151,4 +153,70 @@ TEST_CASE("a contact sheet places pictures in rows and spreads grey over three c
   CHECK(at(4, 4, 1) == 255);
   CHECK_THROWS_WITH_AS(tile({Tensor<u8>({2, 2})}, 2), doctest::Contains("[2, 2]"), Error);
   CHECK_THROWS_AS(tile({}, 2), Error);
+}
+
+TEST_CASE("the speed is pictures over seconds, and a task that runs share is told once") {
+  ReportRun a = full("a"), b = full("b"), c = full("c");
+  for (ReportRun* run : {&a, &b, &c}) run->series.push_back({"samples_per_s", {10, 20, 40}, {100, 50, 400}});
+  c.task = "Another.";
+  CHECK(has(report_page({a}), ">114<"));  // 40 steps in 10 / 100 + 10 / 50 + 20 / 400
+  std::string page = report_page({a, b, c});
+  CHECK(count(page, "The task of x") == 1);
+  CHECK(count(page, "Another. Healthy") == 1);
+}
+
+TEST_CASE("a run without a probe has its row beside the others, and no mark strikes a text through") {
+  ReportRun a = full("a"), b = full("b");
+  b.trained = {};
+  CHECK(count(report_page({a, b}), ">not measured<") == 3);  // neighbours, stem and pool
+  CHECK(!has(report_page({b}), "Nearest neighbours"));
+
+  auto place_of = [](const std::string& s, std::string_view text) {
+    std::size_t end = s.find(">" + std::string(text) + "<"), begin = s.rfind("<text x=\"", end);
+    REQUIRE(end != std::string::npos);
+    return std::stod(s.substr(begin + 9));
+  };
+  auto mark_of = [](const std::string& s) {
+    std::size_t end = s.find("class=\"mark\""), begin = s.rfind("x1=\"", end);
+    return std::stod(s.substr(begin + 4));
+  };
+  for (double value : {78.1, not_measured}) {
+    svg::BarChart chart{"", {{"row", {{"a", value, "c0", false}}}}, {{std::isfinite(value) ? 80. : 2., "m"}}};
+    std::string s = svg::render(chart);
+    CHECK(place_of(s, std::isfinite(value) ? "78.1" : "not measured") > mark_of(s));
+  }
+}
+
+TEST_CASE("the texts of near marks stand clear of each other's lines") {
+  svg::LineChart chart{
+      .name = "loss", .lines = {{"run", {0, 10}, {8, 4}, 0}}, .marks = {{8.7, "upper"}, {8.3, "lower"}}};
+  std::string s = svg::render(chart);
+  std::vector<double> lines, texts;
+  for (std::size_t at = 0; (at = s.find("class=\"mark\"", at)) != std::string::npos; ++at)
+    lines.push_back(std::stod(s.substr(s.rfind("y1=\"", at) + 4)));
+  for (std::size_t at = 0; (at = s.find("class=\"marktext\"", at)) != std::string::npos; ++at)
+    texts.push_back(std::stod(s.substr(s.rfind(" y=\"", at) + 4)));
+  REQUIRE(lines.size() == 2);
+  REQUIRE(texts.size() == 2);
+  for (double text : texts)
+    for (double line : lines) CHECK((line <= text - 9 || line >= text + 3));
+}
+
+TEST_CASE("one far point does not squeeze the others, and is counted") {
+  Tensor<double> points({400, 2});
+  for (i64 i = 0; i < 400; ++i)
+    points[2 * i] = static_cast<double>(i % 20), points[2 * i + 1] = static_cast<double>(i / 20);
+  std::string all = svg::render(svg::Scatter{"", points, {}, {}});
+  CHECK(count(all, "<circle") == 400);
+  CHECK(!has(all, "further out"));
+  points[0] = 1000;
+  std::string s = svg::render(svg::Scatter{"", points, {}, {}});
+  CHECK(count(s, "<circle") == 399);
+  CHECK(has(s, ">1 of 400 lie further out<"));
+  double low = 1e9, high = -1e9;
+  for (std::size_t at = 0; (at = s.find("cx=\"", at)) != std::string::npos; ++at) {
+    low = std::min(low, std::stod(s.substr(at + 4)));
+    high = std::max(high, std::stod(s.substr(at + 4)));
+  }
+  CHECK(high - low > 150);  // of 360
 }

@@ -44,9 +44,10 @@ struct ReportRun {
   std::string name;
   std::vector<std::pair<std::string, std::string>> config;  // in the order to show
   std::vector<ReportSeries> series;
-  double initial_loss = not_measured;     // expected of an untrained encoder
-  double uninformed_loss = not_measured;  // log(K + 1): tells nothing apart
-  i64 dim = 0;                            // of the embedding; 0: unknown
+  std::string task;                       // a sentence: what the loss asks; may be empty
+  double initial_loss = not_measured;     // expected at the start
+  double uninformed_loss = not_measured;  // of an encoder that tells nothing apart
+  i64 dim = 0;                            // of the rows that std and uniformity are of; 0: unknown
   ReportScores trained, untrained, pixels;
   i64 k = 200;                                        // of kNN
   double chance = not_measured;                       // percent

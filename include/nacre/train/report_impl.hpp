@@ -17,29 +17,25 @@ struct MetricText {
 };
 inline constexpr MetricText metric_texts[] = {
     {"loss", "Loss",
-     "How hard it is to find a picture's own memory among the negatives. Healthy: starts at the upper dashed line, "
-     "falls, and keeps "
-     "falling slowly. Flat at log(K+1): nothing is told apart."},
+     "Healthy: falls, fast at first, then slowly. Flat at the dashed line where nothing is told apart: nothing is "
+     "learnt."},
     {"std", "Spread",
      "Standard deviation of the unit embeddings, per dimension. Healthy: near 1/√d. Sinking to 0 is collapse: every "
-     "picture gets "
-     "the same embedding."},
+     "picture gets the same embedding."},
     {"alignment", "Alignment",
      "Squared distance between the embeddings of a picture and of its other view. Healthy: well below 2, the distance "
-     "of two random "
-     "directions, while uniformity stays low."},
+     "of two random directions, while uniformity stays low."},
     {"uniformity", "Uniformity",
      "How evenly the embeddings cover the sphere; lower is more even. Healthy: approaches the dashed line of random "
-     "directions. "
-     "0 is collapse."},
+     "directions. 0 is collapse."},
     {"effective_rank", "Effective rank",
      "How many directions the embeddings really use. Healthy: grows to a good part of the dimensions. 1 means that all "
-     "lie on one "
-     "line."},
+     "lie on one line."},
     {"lr", "Learning rate",
      "The length of a step: warm-up, then a cosine down to 0. Nothing to judge; it explains bends in the other "
      "curves."},
-    {"samples_per_s", "Speed", "Pictures a second. Dips mean that something else wanted the processor or the disk."},
+    {"samples_per_s", "Speed",
+     "Pictures a second, since the point before. Dips mean that something else wanted the processor or the disk."},
 };
 
 // log E exp(-2 |u - v|^2) of random directions in d dimensions: -4 + log 0F1(; d/2; 4)
@@ -92,6 +88,18 @@ inline std::string picture(const ReportPicture& p, double zoom) {
          (p.caption.empty() ? "" : "<figcaption>" + svg::escape(p.caption) + "</figcaption>") + "</figure>";
 }
 
+// Pictures over seconds; the rates are of the steps since the point before.
+inline double mean_speed(const ReportRun& run) {
+  double steps = 0, time = 0;
+  for (const ReportSeries& s : run.series)
+    if (s.name == "samples_per_s")
+      for (std::size_t i = 0; i < s.value.size(); ++i) {
+        double step = s.step[i] - (i ? s.step[i - 1] : 0);
+        if (s.value[i] > 0 && std::isfinite(s.value[i])) steps += step, time += step / s.value[i];
+      }
+  return time > 0 ? steps / time : not_measured;
+}
+
 struct Fact {
   std::string label, beside, value;  // what it is, what to compare it with, the number
 };
@@ -111,22 +119,21 @@ inline std::vector<Fact> facts(const ReportRun& run) {
       if (!(value <= top)) top = value;
     return top;
   };
-  auto series = [&](const char* name) {
+  auto last = [&](const char* name) {
     for (const ReportSeries& s : run.series)
-      if (s.name == name) return s.value;
-    return std::vector<double>();
+      if (s.name == name && !s.value.empty()) return s.value.back();
+    return not_measured;
   };
-  std::vector<double> loss = series("loss"), spread = series("std"), speed = series("samples_per_s");
-  std::sort(speed.begin(), speed.end());
-  double d = static_cast<double>(run.dim);
+  auto number = [](double v, int decimals) { return std::isfinite(v) ? svg::fixed(v, decimals) : "–"; };
+  double d = run.dim > 0 ? static_cast<double>(run.dim) : not_measured;
   return {
       {"kNN accuracy", beside(run.untrained.knn, run.pixels.knn), percent(run.trained.knn)},
       {"best linear probe", beside(best(run.untrained), best(run.pixels)), percent(best(run.trained))},
-      {"last loss", std::isfinite(run.initial_loss) ? "expected at the start " + svg::fixed(run.initial_loss, 2) : "",
-       loss.empty() ? "–" : svg::fixed(loss.back(), 2)},
-      {"spread × √d", "1 is healthy, 0 collapsed",
-       spread.empty() || run.dim < 1 ? "–" : svg::fixed(spread.back() * std::sqrt(d), 2)},
-      {"pictures a second", "median", speed.empty() ? "–" : svg::fixed(speed[speed.size() / 2], 0)}};
+      {"last loss",
+       std::isfinite(run.uninformed_loss) ? "nothing told apart: " + svg::fixed(run.uninformed_loss, 2) : "",
+       number(last("loss"), 2)},
+      {"spread × √d", "1 is healthy, 0 collapsed", number(last("std") * std::sqrt(d), 2)},
+      {"pictures a second", "over the whole run", number(mean_speed(run), 0)}};
 }
 
 // One run: a strip of numbers. Several: a table.
@@ -156,13 +163,15 @@ inline std::string summary(const std::vector<ReportRun>& runs) {
 inline std::string probes(const std::vector<ReportRun>& runs) {
   svg::BarChart near{"kNN accuracy in percent", {}, {}}, linear{"linear probe accuracy in percent", {}, {}};
   std::vector<std::string> stages;
-  bool untrained = false;
+  bool untrained = false, any_knn = std::any_of(runs.begin(), runs.end(), [](const ReportRun& run) {
+    return std::isfinite(run.trained.knn);
+  });
   for (std::size_t r = 0; r < runs.size(); ++r) {
     const ReportRun& run = runs[r];
     for (const auto& [stage, value] : run.trained.linear)
       if (std::find(stages.begin(), stages.end(), stage) == stages.end()) stages.push_back(stage);
     untrained = untrained || !run.untrained.linear.empty();
-    if (std::isfinite(run.trained.knn)) {
+    if (any_knn) {
       std::string name = runs.size() > 1 ? run.name : "trained";
       near.rows.push_back({name.size() > 11 ? "run " + std::to_string(r + 1) : name,
                            {{run.name, run.trained.knn, color_class(r), false}}});
@@ -208,6 +217,16 @@ inline std::string probes(const std::vector<ReportRun>& runs) {
   return s + "</div>\n";
 }
 
+// Each once.
+inline std::string tasks(const std::vector<ReportRun>& runs) {
+  std::string s;
+  for (const ReportRun& run : runs) {
+    std::string task = run.task.empty() ? "" : svg::escape(run.task) + " ";
+    if (s.find(task) == std::string::npos) s += task;
+  }
+  return s;
+}
+
 inline std::string curves(const std::vector<ReportRun>& runs) {
   std::vector<std::string> names;
   for (const MetricText& m : metric_texts) names.push_back(m.name);
@@ -227,8 +246,8 @@ inline std::string curves(const std::vector<ReportRun>& runs) {
       if (!has) continue;
       double d = static_cast<double>(runs[r].dim);
       if (name == "loss") {
-        add_mark(chart.marks, runs[r].initial_loss, "untrained, expected");
-        add_mark(chart.marks, runs[r].uninformed_loss, "tells nothing apart");
+        add_mark(chart.marks, runs[r].initial_loss, "expected at the start");
+        add_mark(chart.marks, runs[r].uninformed_loss, "nothing told apart");
       }
       if (name == "std" && d > 0) add_mark(chart.marks, 1 / std::sqrt(d), "healthy 1/√d");
       if (name == "std") add_mark(chart.marks, 0, "collapsed");
@@ -239,6 +258,7 @@ inline std::string curves(const std::vector<ReportRun>& runs) {
     std::string title = svg::escape(name), about;
     for (const MetricText& m : metric_texts)
       if (name == m.name) title = m.title, about = m.about;
+    if (name == "loss") about = tasks(runs) + about;
     s += card(title, about, svg::render(chart));
   }
   if (s.empty()) return "";
@@ -263,9 +283,8 @@ std::string each_run(const std::vector<ReportRun>& runs, const std::string& head
 inline std::string views(const std::vector<ReportRun>& runs) {
   return each_run(
       runs,
-      "<h2>What it learned from</h2><p>Pictures as training sees them. The views must look different and still be the "
-      "same thing to you: too harsh and nothing is left to recognise, too mild and colour alone gives the answer "
-      "away.</p>",
+      "<h2>What it learned from</h2><p>Pictures as training sees them. Too harsh, and nothing is left to recognise; "
+      "too mild, and a glance gives the answer away.</p>",
       [](const ReportRun& run) {
         std::string s;
         for (const ReportPicture& p : run.views) s += picture(p, 2);
@@ -343,7 +362,6 @@ inline std::string settings(const std::vector<ReportRun>& runs) {
 NACRE_INLINE std::string report_page(const std::vector<ReportRun>& runs, const std::string& title) {
   using namespace detail;
   Page page(title);
-  if (runs.size() > 1) page.text(std::to_string(runs.size()) + " runs, side by side.");
   page.html(summary(runs) + probes(runs) + curves(runs) + views(runs) + neighbors(runs) + maps(runs) + settings(runs));
   return page.str();
 }

@@ -27,7 +27,7 @@ struct Mark {  // a reference line, with its text
   std::string text;
 };
 struct LineChart {
-  std::string name, x_name = "step";
+  std::string name, x_name = "step", y_name = {};
   std::vector<Line> lines;
   std::vector<Mark> marks;  // horizontal; widen the range when within half of it
   bool smooth = false;      // the raw line faint, its running mean strong
@@ -53,7 +53,7 @@ struct BarChart {
 };
 NACRE_INLINE std::string render(const BarChart& chart);
 
-struct Scatter {
+struct Scatter {  // an outlier does not squeeze the others: what lies far out is left out, and counted in the corner
   std::string name;
   Tensor<double> points;             // [N, 2]
   Tensor<i64> labels;                // [N], or empty

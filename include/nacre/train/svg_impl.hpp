@@ -180,6 +180,7 @@ NACRE_INLINE std::string render(const LineChart& chart) {
          words(left - 6, py(t) + 3.5, "end", chart.log_y ? power_text(t) : tick_text(t));
   for (double t : ticks(rx.low, rx.high, 4)) s += words(px(t), height - bottom + 15, "middle", tick_text(t));
   s += words(width - right, height - 4, "end", chart.x_name, "axis");
+  if (!chart.y_name.empty()) s += words(0, top - 3, "start", chart.y_name, "axis");
   if (!any) s += words((left + width - right) / 2, height / 2, "middle", "nothing recorded");
   auto path = [&](const Line& l, const std::vector<double>& y, std::string_view css) {
     s += "<polyline class=\"line " + line_class(l.color) + std::string(css) + "\" points=\"";
@@ -200,24 +201,31 @@ NACRE_INLINE std::string render(const LineChart& chart) {
     }
     path(l, mean, "");
   }
-  std::erase_if(marks, [](const Mark& m) { return !std::isfinite(m.at); });
-  // From the top; a text that would cover the one above goes below its line.
-  std::sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.at > b.at; });
-  double used = -1e9;
-  for (const Mark& m : marks) {
-    if (m.at < ry.low || m.at > ry.high) continue;
-    double y = py(m.at), text = y - 4 < std::max(used + 12, top - 2) ? y + 11 : y - 4;
-    used = text;
-    s += line(left, y, width - right, y, "mark");
-    bool crossed[2] = {};  // by a curve, at the left and at the right end
+  std::erase_if(marks, [&](const Mark& m) { return !(m.at >= ry.low && m.at <= ry.high); });
+  std::vector<std::pair<double, bool>> used;  // where texts are: height, at the left
+  auto free = [&](double y, bool at_left, bool curves) {
+    bool taken = y < top - 2;
+    for (const Mark& m : marks) taken = taken || (py(m.at) > y - 10 && py(m.at) < y + 3);
+    for (const auto& [other, side] : used) taken = taken || (side == at_left && std::fabs(other - y) < 11);
     for (const Line& l : lines)
-      for (std::size_t i = 0; i < l.y.size(); ++i)
-        if (std::fabs(py(l.y[i]) - (text - 4)) < 9) {
-          crossed[0] = crossed[0] || px(l.x[i]) < left + 110;
-          crossed[1] = crossed[1] || px(l.x[i]) > width - right - 110;
-        }
-    bool at_left = crossed[1] && !crossed[0];
-    s += words(at_left ? left + 4 : width - right, text, at_left ? "start" : "end", m.text, "marktext");
+      for (std::size_t i = 0; curves && i < l.y.size(); ++i)
+        taken = taken || (std::fabs(py(l.y[i]) - (y - 4)) < 9 &&
+                          (at_left ? px(l.x[i]) < left + 110 : px(l.x[i]) > width - right - 110));
+    return !taken;
+  };
+  // Above its line or below, at the right end or the left: the first place that nothing crosses, or no dashed line.
+  auto place = [&](double y) {
+    for (bool curves : {true, false})
+      for (double text : {y - 4, y + 11})
+        for (bool at_left : {false, true})
+          if (free(text, at_left, curves)) return std::pair{text, at_left};
+    return std::pair{y - 4, false};
+  };
+  for (const Mark& m : marks) s += line(left, py(m.at), width - right, py(m.at), "mark");
+  for (const Mark& m : marks) {
+    used.push_back(place(py(m.at)));
+    auto [y, at_left] = used.back();
+    s += words(at_left ? left + 4 : width - right, y, at_left ? "start" : "end", m.text, "marktext");
   }
   return s + "</svg>";
 }
@@ -238,6 +246,15 @@ NACRE_INLINE std::string render(const BarChart& chart) {
   double floor = height;
   height += 20;
   auto px = [&](double v) { return left + std::clamp(v, 0.0, high) / high * (width - left - right); };
+  std::vector<Mark> marks = chart.marks;
+  std::erase_if(marks, [](const Mark& m) { return !std::isfinite(m.at); });
+  std::sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.at < b.at; });
+  // Words right of x, and of every mark that would strike them through.
+  auto beside = [&](double x, double y, double length, const std::string& text, std::string_view css) {
+    for (const Mark& m : marks)
+      if (px(m.at) > x - 3 && px(m.at) < x + length + 2) x = px(m.at) + 4;
+    return words(x, y, "start", text, css);
+  };
 
   std::string s = open(width, height, chart.name);
   for (double t : ticks(0, high, 5))
@@ -254,19 +271,16 @@ NACRE_INLINE std::string render(const BarChart& chart) {
         s += "<rect x=\"" + at(left) + "\" y=\"" + at(y + .5) + "\" width=\"" + at(std::max(0.5, px(b.value) - left)) +
              "\" height=\"" + at(h - 1.5) + "\" rx=\"2\" class=\"bar " + escape(b.css) + "\"><title>" + escape(b.name) +
              ": " + number(b.value) + " %</title></rect>";
-        if (!b.thin) s += words(px(b.value) + 5, y + h - 3, "start", fixed(b.value, 1), "value");
+        if (!b.thin) s += beside(px(b.value) + 5, y + h - 3, 24, fixed(b.value, 1), "value");
       } else {
-        s += words(left + 4, y + h - 3, "start", "not measured", "axis");
+        s += beside(left + 4, y + h - 3, 64, "not measured", "axis");
       }
       y += h;
     }
     y += gap;
   }
   double last = -1e9;
-  std::vector<Mark> marks = chart.marks;
-  std::sort(marks.begin(), marks.end(), [](const Mark& a, const Mark& b) { return a.at < b.at; });
   for (const Mark& m : marks) {
-    if (!std::isfinite(m.at)) continue;
     s += line(px(m.at), top - 6, px(m.at), floor - gap + 4, "mark");
     if (px(m.at) - last > 56) {
       s += words(px(m.at), top - 10, "middle", m.text, "marktext");
@@ -288,23 +302,41 @@ NACRE_INLINE std::string render(const Scatter& scatter) {
   using namespace detail;
   constexpr double width = 360, height = 300, margin = 10;
   i64 n = scatter.points.rank() == 2 ? scatter.points.dim(0) : 0;
-  Range rx, ry;
-  for (i64 i = 0; i < n; ++i) {
-    rx.add(scatter.points[2 * i]);
-    ry.add(scatter.points[2 * i + 1]);
-  }
-  rx.widen();
-  ry.widen();
+  // Of each axis the values between the 1st and the 99th percentile, and half of their extent on either side.
+  auto frame = [&](i64 axis) {
+    std::vector<double> v;
+    for (i64 i = 0; i < n; ++i)
+      if (std::isfinite(scatter.points[2 * i + axis])) v.push_back(scatter.points[2 * i + axis]);
+    std::sort(v.begin(), v.end());
+    Range r;
+    if (!v.empty()) {
+      std::size_t tail = v.size() / 100;
+      double low = v[tail], high = v[v.size() - 1 - tail];
+      r.add(std::max(v.front(), low - (high - low) / 2));
+      r.add(std::min(v.back(), high + (high - low) / 2));
+    }
+    r.widen();
+    return r;
+  };
+  const Range rx = frame(0), ry = frame(1);
   double scale = std::min((width - 2 * margin) / (rx.high - rx.low),
                           (height - 2 * margin) / (ry.high - ry.low));  // one for both axes
   std::string s = open(width, height, scatter.name);
+  i64 outside = 0;
   for (i64 i = 0; i < n; ++i) {
     double x = scatter.points[2 * i], y = scatter.points[2 * i + 1];
     if (!std::isfinite(x) || !std::isfinite(y)) continue;
+    if (x < rx.low || x > rx.high || y < ry.low || y > ry.high) {
+      ++outside;
+      continue;
+    }
     i64 label = scatter.labels.size() == n ? scatter.labels[i] : 0;
     s += "<circle cx=\"" + at(width / 2 + scale * (x - (rx.low + rx.high) / 2)) + "\" cy=\"" +
          at(height / 2 - scale * (y - (ry.low + ry.high) / 2)) + "\" r=\"2.2\" fill=\"" + class_color(label) + "\"/>";
   }
+  if (outside > 0)
+    s += words(width, height - 2, "end",
+               std::to_string(outside) + " of " + std::to_string(n) + " lie further out", "axis");
   return s + "</svg>";
 }
 
