@@ -29,17 +29,29 @@ struct Tiles {
   i64 images, h, w, channels, pad_h, pad_w, down, right;
   i64 count() const { return images * down * right; }
 
-  // The pixels of tile t, row by row; `outside` stands for those that lie outside the map.
-  template <i64 size>
-  void pixels(i64 t, T* outside, T** out) const {
-    const i64 n = t / (down * right), top = t / right % down * 4 - pad_h, left = t % right * 4 - pad_w;
-    T* const corner = data + ((n * h + top) * w + left) * channels;
-    const bool within = top >= 0 && left >= 0 && top + size <= h && left + size <= w;
-    for (i64 i = 0; i < size; ++i)
-      for (i64 j = 0; j < size; ++j) {
-        const bool inside = within || (top + i >= 0 && top + i < h && left + j >= 0 && left + j < w);
-        out[i * size + j] = inside ? corner + (i * w + j) * channels : outside;
+  // f(i, pixel, later) for tiles first + i, i < n: where their pixels are, [size, size], `outside` for those beyond the
+  // map; and where those of the tile after next would begin, to be fetched meanwhile.
+  template <int size, class F>
+  [[gnu::always_inline]] void each(i64 first, i64 n, T* outside, const F& f) const {
+    i64 image = first / (down * right), above = first / right % down, before = first % right;
+    for (i64 i = 0; i < n; ++i) {
+      const i64 top = above * 4 - pad_h, left = before * 4 - pad_w;
+      T *const corner = data + ((image * h + top) * w + left) * channels, *pixel[size * size], *row = corner;
+#pragma GCC unroll 6
+      for (int y = 0; y < size; ++y, row += w * channels) {
+        const bool here = static_cast<u64>(top + y) < static_cast<u64>(h);
+        T* at = row;
+#pragma GCC unroll 6
+        for (int x = 0; x < size; ++x, at += channels)
+          pixel[y * size + x] = here && static_cast<u64>(left + x) < static_cast<u64>(w) ? at : outside;
       }
+      f(i, pixel, corner + 8 * channels);
+      if (++before < right) continue;
+      before = 0;
+      if (++above < down) continue;
+      above = 0;
+      ++image;
+    }
   }
 };
 
@@ -113,13 +125,15 @@ template <int size, class T, class Side>
 void to_positions(const Tiles<const T>& map, i64 first, i64 n, const T* zeros, T* out, i64 plane, Side side) {
   simd::blocks([&] {
     using V = typename Lanes<T>::V;
-    for (i64 t = 0; t < n; ++t) {
-      const T* p[size * size];
-      map.template pixels<size>(first + t, zeros, p);
+    map.template each<size>(first, n, zeros, [&](i64 t, const T* const* p, const T* later) {
       for (i64 c = 0; c < map.channels; c += 16) {
         V d[size * size], e[6 * size], z[36];
 #pragma GCC unroll 36
         for (int i = 0; i < size * size; ++i) d[i] = *reinterpret_cast<const V*>(p[i] + c);
+#pragma GCC unroll 36
+        for (int y = 0; y < size; ++y)
+#pragma GCC unroll 4
+          for (int x = size - 4; x < size; ++x) __builtin_prefetch(later + (y * map.w + x) * map.channels + c);
 #pragma GCC unroll 36
         for (int j = 0; j < size; ++j) side(d + j, size, e + j, size);
 #pragma GCC unroll 36
@@ -128,7 +142,7 @@ void to_positions(const Tiles<const T>& map, i64 first, i64 n, const T* zeros, T
 #pragma GCC unroll 36
         for (int f = 0; f < 36; ++f) *reinterpret_cast<V*>(o + f * plane) = z[f];
       }
-    }
+    });
   });
 }
 // B^T . B of x, 6x6.
@@ -148,12 +162,14 @@ template <class T>
 void output_transform(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, T* sink, Into into) {
   simd::blocks([&] {
     using V = typename Lanes<T>::V;
-    for (i64 t = 0; t < n; ++t) {
-      T* p[16];
-      y.template pixels<4>(first + t, sink, p);
+    y.template each<4>(first, n, sink, [&](i64 t, T* const* p, T* later) {
       for (i64 c = 0; c < y.channels; c += 16) {
         V d[36], e[24], o[16];
         const T* in = m + t * y.channels + c;
+#pragma GCC unroll 4
+        for (int i = 0; i < 4; ++i)
+#pragma GCC unroll 4
+          for (int x = 0; x < 4; ++x) __builtin_prefetch(later + (i * y.w + x) * y.channels + c, 1);
 #pragma GCC unroll 36
         for (int f = 0; f < 36; ++f) d[f] = *reinterpret_cast<const V*>(in + f * plane);
 #pragma GCC unroll 36
@@ -166,7 +182,7 @@ void output_transform(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y
           *to = into == Into::add ? *to + o[i] : o[i];
         }
       }
-    }
+    });
   });
 }
 
