@@ -75,10 +75,7 @@ void embed(const Embed& o) {
   for (auto [name, images] : {std::pair{"train", &data.train}, {"test", &data.test}, {"unlabeled", &data.unlabeled}})
     if (!images->empty() && (o.split == "all" || o.split == name)) splits.push_back(images), rows += images->size();
   nc::check<nc::DataError>(rows > 0, "embed", [&] { return o.data + " has no pictures in the split " + o.split; });
-  nc::check<nc::DataError>(splits[0]->channels == eye.encoder.options().in_channels, "embed", [&] {
-    return o.data + " has pictures of " + std::to_string(splits[0]->channels) + " channels, the encoder takes " +
-           std::to_string(eye.encoder.options().in_channels);
-  });
+  check_channels(eye.encoder, *splits[0], o.data);
 
   // One picture first: it tells the width of a row before the file is begun.
   nc::i64 width =

@@ -1,6 +1,7 @@
 // What a run trains for others to use: a ResNet, or CMC's pair of them.
 #pragma once
 
+#include <nacre/data/dataset.hpp>
 #include <nacre/models/color_pair_weights.hpp>
 
 #include <variant>
@@ -43,5 +44,14 @@ class Encoder {
  private:
   std::variant<ResNet, ColorPair> net_;
 };
+
+// DataError where the pictures of the SPEC have other channels than the encoder takes.
+inline void check_channels(const Encoder& encoder, const nc::data::Images& images, const std::string& spec) {
+  nc::i64 taken = encoder.options().in_channels;
+  nc::check<nc::DataError>(images.channels == taken, "channels", [&] {
+    return spec + " has pictures of " + std::to_string(images.channels) + " channels, the encoder takes " +
+           std::to_string(taken);
+  });
+}
 
 }  // namespace cli

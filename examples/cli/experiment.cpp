@@ -321,19 +321,42 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
 
 namespace {
 
+// An option that means something to one method is left unsaid to the others; one that means nothing to all is refused.
+void drop_idle(const Experiment& o, std::vector<Cell>& cells) {
+  std::map<std::string, std::size_t> idle;  // in how many cells
+  for (Cell& cell : cells)
+    for (const std::string& option : idle_options(cell.options)) {
+      ++idle[option];
+      std::erase(cell.options.given, option);
+    }
+  for (const auto& [option, count] : idle)
+    if (count == cells.size()) refuse_option(option, "experiment " + o.what);
+}
+
 // What would stop the experiment after hours is found before it begins.
 std::vector<Cell> checked_cells(const Experiment& o) {
+  bool sweep = o.what == "lambda" || o.what == "negatives" || o.what == "permutations";
+  nc::check(sweep || o.values.empty(), "values",
+            [&] { return "--values is for the sweeps lambda, negatives and permutations, not " + o.what; });
+  nc::check(!sweep || o.methods.empty(), "methods",
+            [&] { return "--methods is for layers, invariance and pairs, not the sweep " + o.what; });
+  nc::check(!o.training.is_given(o.what), "values",
+            [&] { return "--" + o.what + " is swept; name what it takes by --values"; });
   Data data(o.training.data);
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "experiment", [&] {
     return o.training.data + " has no labels for both train and test, so nothing can be probed";
   });
   std::vector<Cell> cells = cells_of(o, data.train.channels == 3);
+  drop_idle(o, cells);
   for (const Cell& cell : cells) {
     Config c;
     static_cast<Pretrain&>(c) = cell.options;
     take_defaults(c);
     nc::check(c.lambda >= 0 && c.lambda <= 1 && c.negatives >= 1 && c.permutations >= 2 && c.permutations <= 10000,
-              "values", [&] { return cell.name + " is out of range"; });
+              "values", [&] {
+                return cell.name + " is out of range: lambda goes from 0 to 1, negatives from 1, permutations from 2 "
+                                   "to 10000";
+              });
     check_method(c, training_images(data, c));
   }
   return cells;
@@ -367,7 +390,7 @@ void experiment(const Experiment& o) {
       Pretrain run = cells[i].options;
       run.seed += s;
       run.out = file_in(o.out, (cells[i].name + "-seed" + std::to_string(run.seed)).c_str());
-      run.resume = true;
+      run.resume = saved(run.out);
       for (const char* name : {"method", "seed", "data"}) run.given.push_back(name);
       if (!run.quiet) std::printf("--- %s\n", run.out.c_str());
       if (exists(file_in(run.out, "encoder.safetensors"))) check_kept(run);

@@ -31,10 +31,13 @@ void line(const std::string& name, const char* type, const nc::Tensor<T>& t) {
 }  // namespace
 
 void inspect(const Inspect& o) {
-  std::printf("%-44s %-5s %-20s %12s %12s %12s %s\n", "name", "type", "shape", "min", "max", "mean", "non-finite");
+  auto head = [] {
+    std::printf("%-44s %-5s %-20s %12s %12s %12s %s\n", "name", "type", "shape", "min", "max", "mean", "non-finite");
+  };
   if (o.file.size() > 4 && o.file.compare(o.file.size() - 4, 4, ".npy") == 0) {
     nc::io::Npy file = nc::io::Npy::open(o.file);
     const char* type = nc::io::name_of(file.dtype());
+    head();
     switch (file.dtype()) {
       case nc::io::DType::f32: return line("array", type, file.get<float>());
       case nc::io::DType::f64: return line("array", type, file.get<double>());
@@ -45,6 +48,7 @@ void inspect(const Inspect& o) {
     }
   }
   nc::io::SafeTensors file = nc::io::SafeTensors::open(o.file);
+  head();
   for (const auto& t : file.tensors()) {
     const char* type = nc::io::name_of(t.dtype);
     if (nc::io::is_float(t.dtype)) line(t.name, type, file.as<double>(t.name));

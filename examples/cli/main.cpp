@@ -37,10 +37,11 @@ std::size_t distance(const std::string& a, const std::string& b) {
   return row[b.size()];
 }
 
-// ", did you mean --epochs?"; empty where nothing is near.
+// ", did you mean --epochs?"; empty where no name is a letter in four, and one more, away.
 std::string nearest(const CLI::App& app, const std::string& word) {
   std::string best;
-  std::size_t closest = 4;
+  std::size_t letters = word.size() - std::min(word.find_first_not_of('-'), word.size());
+  std::size_t closest = std::min<std::size_t>(4, 2 + letters / 4);
   auto look = [&](const std::string& name) {
     if (std::size_t d = distance(word, name); d < closest) closest = d, best = name;
   };
@@ -110,11 +111,13 @@ std::vector<std::string> words(int argc, char** argv, CLI::App& app) {
   return all;
 }
 
-// The word that no command or option was found for.
-int unknown(const CLI::App& app, const std::string& word) {
-  std::string of = app.get_parent() ? app.get_name() + " " : "";
-  std::fprintf(stderr, "nacre: unknown %s %s%s; see nacre %s--help\n", word[0] == '-' ? "option" : "word", word.c_str(),
-               nearest(app, word).c_str(), of.c_str());
+// What is wrong with the words, and whose help to read.
+int usage(const CLI::App& app, std::string what) {
+  const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands()[0];
+  if (auto rest = used->remaining(); !rest.empty())
+    what = "unknown " + std::string(rest[0][0] == '-' ? "option " : "word ") + rest[0] + nearest(*used, rest[0]);
+  std::string of = used == &app ? "" : used->get_name() + " ";
+  std::fprintf(stderr, "nacre: %s; see nacre %s--help\n", what.c_str(), of.c_str());
   return 2;
 }
 
@@ -154,12 +157,12 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--image-size", pt.image_size, "side in pixels; 0: 32 up to 32 pixels, their own up to 96, else 224")
       ->check(CLI::Range(0, 4096));
   c->add_option("--epochs", pt.epochs, "passes over the data")->check(CLI::Range(1, 1000000));
-  c->add_option("--batch", pt.batch, "pictures a step")->check(CLI::Range(1, 1 << 20));
+  c->add_option("--batch", pt.batch, "pictures a step")->check(CLI::Range(2, 1 << 20));
   c->add_option("--lr", pt.lr, "learning rate at its highest")->check(between(0.0, 1e6));
   c->add_option("--weight-decay", pt.weight_decay, "L2 pull on the weights (not on biases and normalisation)")
       ->check(between(0.0, 1e3));
   c->add_flag("--decay-all", pt.decay_all, "sgd: pull on biases and normalisation too, as PyTorch does unless told");
-  c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(between(0.0, 1.0));
+  c->add_option("--momentum", pt.momentum, "of the optimizer (sgd, lars)")->check(between(0.0, 0.9999));
   c->add_option("--optimizer", pt.optimizer, "update rule")->check(CLI::IsMember({"sgd", "lars", "adamw"}));
   c->add_option("--warmup-epochs", pt.warmup_epochs, "epochs of linear warm-up before the cosine")
       ->check(between(0.0, 1e6));
@@ -246,7 +249,7 @@ int main(int argc, char** argv) {
   limit_memory();
   std::setvbuf(stdout, nullptr, _IOLBF, 0);
 
-  CLI::App app{"nacre: contrastive learning from pictures, on the CPU"};
+  CLI::App app{"contrastive learning from pictures, on the CPU", "nacre"};
   app.set_version_flag("--version", std::string("nacre ") + nacre::version);
   app.require_subcommand(1);
   app.option_defaults()->always_capture_default()->multi_option_policy(CLI::MultiOptionPolicy::TakeLast);
@@ -270,10 +273,13 @@ int main(int argc, char** argv) {
       ->required()
       ->check(CLI::IsMember({"layers", "invariance", "pairs", "lambda", "negatives", "permutations"}));
   c->add_option("--out", ex.out, "directory of the runs, of table.md and report.html")->required();
-  c->add_option("--methods", ex.methods, "instead of the usual ones")
+  c->add_option("--methods", ex.methods, "comma-separated; layers, invariance, pairs: instead of the usual ones")
       ->delimiter(',')
-      ->check(CLI::IsMember(cli::method_names()));
-  c->add_option("--values", ex.values, "of a sweep, instead of the usual ones")->delimiter(',');
+      ->check(CLI::IsMember(cli::method_names()))
+      ->default_str("");
+  c->add_option("--values", ex.values, "comma-separated; of a sweep, instead of the usual ones")
+      ->delimiter(',')
+      ->default_str("");
   c->add_option("--seeds", ex.seeds, "runs of each, of seeds --seed, --seed + 1, ...")->check(CLI::Range(1, 1000));
   c->add_option("--probe-epochs", ex.probe_epochs, "of the linear probes")->check(CLI::Range(1, 10000));
   c->add_option("--probe-limit", ex.probe_limit, "labelled pictures of the probes at most; 0: all")
@@ -329,7 +335,7 @@ int main(int argc, char** argv) {
   cli::Report rp;
   c = app.add_subcommand("report", "one page with curves, probes and pictures");
   c->add_option("RUN", rp.runs, "directories of runs")->required()->multi_option_policy(CLI::MultiOptionPolicy::Throw);
-  c->add_option("--out", rp.out, "the .html file; default: RUN/report.html");
+  c->add_option("--out", rp.out, "the .html file; default, for one run: RUN/report.html");
   c->callback([&] { cli::report(rp); });
 
   cli::Preview pv;
@@ -365,10 +371,7 @@ int main(int argc, char** argv) {
   } catch (const CLI::Success& e) {
     return app.exit(e);  // --help, --version
   } catch (const CLI::ParseError& e) {
-    const CLI::App* used = app.get_subcommands().empty() ? &app : app.get_subcommands()[0];
-    if (auto rest = used->remaining(); !rest.empty()) return unknown(*used, rest[0]);
-    std::fprintf(stderr, "nacre: %s; see nacre --help\n", e.what());
-    return 2;
+    return usage(app, e.what());
   } catch (const nacre::Error& e) {
     std::fprintf(stderr, "nacre: %s\n", e.what());
     return nacre::exit_code(e);

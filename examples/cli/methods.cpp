@@ -229,8 +229,16 @@ double pictures(const Config&) {
   return thirds / 3.0;
 }
 
+// The options that mean something to a method, beside those that every training has.
+const std::string scores = "temperature hardest semi-hard ring beta tau-plus ";
+const std::string bank = scores + "dim negatives bank-momentum bank-init loss ";
+const std::string npid = bank + "head shared-negatives include-self ";
+const std::string two_encoders = scores + "dim encoder-momentum ";
+const std::string queue = two_encoders + "head negatives groups mochi ";
+
 struct Row {
   const char* name;
+  std::string takes;
   double temperature;
   const char* head;
   bool labels;  // needs them
@@ -241,24 +249,28 @@ struct Row {
 
 using methods::SupCon, methods::SupConOptions, methods::Simclr, methods::SimclrOptions;
 const Row table[] = {
-    {"pirl", 0.1, "linear", false, pirl_views, pirl, pirl_pictures},
-    {"npid", 0.1, "linear", false, one_view, pirl, pictures<3>},
-    {"jigsaw", 0.1, "linear", false, puzzle_views, jigsaw, nine_patches},
-    {"rotnet", 0.1, "linear", false, rotations, rotnet, pictures<12>},
-    {"simclr", 0.5, "mlp", false, two_views, simclr<Simclr<float>, SimclrOptions>, pictures<6>},
-    {"moco", 0.07, "linear", false, two_views, moco, pictures<4>},
-    {"moco-v2", 0.2, "mlp", false, two_views, moco, pictures<4>},
-    {"moco-v3", 0.2, "mlp", false, two_views, moco_v3, pictures<8>},
-    {"cpc", 1, "linear", false, grid_of_patches, cpc, cpc_pictures},
-    {"cmc", 0.07, "linear", false, one_crop, cmc, pictures<6>},
-    {"supcon", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>, pictures<6>},
-    {"supervised", 0.1, "linear", true, one_view, supervised, pictures<3>},
+    {"pirl", npid + "lambda pretext ", 0.1, "linear", false, pirl_views, pirl, pirl_pictures},
+    {"npid", npid, 0.1, "linear", false, one_view, pirl, pictures<3>},
+    {"jigsaw", "dim permutations spread ", 0.1, "linear", false, puzzle_views, jigsaw, nine_patches},
+    {"rotnet", "", 0.1, "linear", false, rotations, rotnet, pictures<12>},
+    {"simclr", scores + "dim chunk ", 0.5, "mlp", false, two_views, simclr<Simclr<float>, SimclrOptions>, pictures<6>},
+    {"moco", queue, 0.07, "linear", false, two_views, moco, pictures<4>},
+    {"moco-v2", queue, 0.2, "mlp", false, two_views, moco, pictures<4>},
+    {"moco-v3", two_encoders, 0.2, "mlp", false, two_views, moco_v3, pictures<8>},
+    {"cpc", scores, 1, "linear", false, grid_of_patches, cpc, cpc_pictures},
+    {"cmc", bank, 0.07, "linear", false, one_crop, cmc, pictures<6>},
+    {"supcon", scores + "dim chunk ", 0.1, "mlp", true, two_views, simclr<SupCon<float>, SupConOptions>, pictures<6>},
+    {"supervised", "", 0.1, "linear", true, one_view, supervised, pictures<3>},
 };
 
-const Row& row_of(const Config& c) {
+const Row& row_of(const Pretrain& c) {
   for (const Row& row : table)
     if (c.method == row.name) return row;
   nc::fail<nc::DataError>("method", "there is no method '" + c.method + "'");
+}
+
+bool takes(const Row& row, const std::string& option) {
+  return (" " + row.takes).find(" " + option + " ") != std::string::npos;
 }
 
 }  // namespace
@@ -279,6 +291,23 @@ void take_defaults(Config& c) {
   if (!c.is_given("norm") && row.make == cpc) c.norm = "layer";  // batch norm would tell patches of one another
 }
 
+std::vector<std::string> idle_options(const Pretrain& o) {
+  std::vector<std::string> idle;
+  for (const std::string& option : o.given) {
+    bool of_some = std::any_of(std::begin(table), std::end(table), [&](const Row& row) { return takes(row, option); });
+    if (of_some && !takes(row_of(o), option)) idle.push_back(option);
+  }
+  return idle;
+}
+
+void refuse_option(const std::string& option, const std::string& where) {
+  std::string names;
+  for (const Row& row : table)
+    if (takes(row, option)) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  if (std::size_t last = names.rfind(", "); last != std::string::npos) names.replace(last, 1, " and");
+  nc::fail(option, "--" + option + " is for " + names + ", not " + where + "; leave it out");
+}
+
 double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }
 
 bool trains_pair(const Config& c) { return row_of(c).make == cmc; }
@@ -289,45 +318,47 @@ Encoder untrained_encoder(const Config& c) {
 }
 
 bool has_bank(const Config& c) { return row_of(c).make == pirl || trains_pair(c); }
+bool has_queue(const Config& c) { return row_of(c).make == moco; }
 bool all_negatives(const Config& c) { return contrast(c).plain(); }
 double untrained_loss(const Config& c) {
   return nc::losses::expected_initial_loss(pirl_options(c), c.negatives, c.dim);
 }
 
+void check_views(const Config& c, const nc::data::Images& images) {
+  auto make = row_of(c).make;
+  nc::check<nc::DataError>(make != cmc || images.channels == 3, "method", [&] {
+    return c.method + " tells lightness and colours apart, and the pictures of " + c.data + " are grey";
+  });
+  if (c.image_size == 0) return;  // chosen later, and large enough
+  bool nine = make == jigsaw || (make == pirl && pirl_options(c).lambda > 0 && c.pretext != "rotation");
+  nc::i64 patch = make == cpc ? cpc_patches(c).patch
+                  : nine      ? nc::pretext::jigsaw_views({.image = c.image_size}).patch
+                              : 2;
+  nc::check(patch >= 2, "image-size", [&] {
+    return "--image-size " + std::to_string(c.image_size) + " leaves patches of one pixel, which show nothing; raise it";
+  });
+}
+
 void check_method(const Config& c, const nc::data::Images& images) {
   auto make = row_of(c).make;
-  bool moco_queue = make == moco;
-  nc::check(!moco_queue || c.groups == 1 || c.batch / c.groups >= 2, "groups", [&] {
+  check_views(c, images);
+  nc::check(make != moco || c.groups == 1 || c.batch / c.groups >= 2, "groups", [&] {
     return "--batch " + std::to_string(c.batch) + " in --groups " + std::to_string(c.groups) +
            "; a group needs two pictures, or there is one group";
   });
   nc::check(contrast(c).plain() || !has_bank(c) || c.loss == "info_nce", "loss", [] {
     return std::string("--hardest, --semi-hard, --ring, --beta and --tau-plus need --loss info_nce");
   });
-  nc::check(contrast(c).plain() || (make != jigsaw && make != rotnet && make != supervised), "method", [&] {
-    return c.method + " has no choice of negatives: leave out --hardest, --semi-hard, --ring, --beta and --tau-plus";
-  });
   nc::check(make != cmc || c.loss != "nce_paper", "loss",
             [] { return std::string("cmc needs --loss info_nce or nce_constant"); });
-  nc::check<nc::DataError>(make != cmc || images.channels == 3, "method", [&] {
-    return c.method + " tells lightness and colours apart, and the pictures of " + c.data + " are grey";
-  });
-  nc::check(make != cmc || !(c.shared_negatives || c.include_self), "method", [] {
-    return std::string("cmc draws negatives for each sample, never its own row: leave out --shared-negatives and "
-                       "--include-self");
-  });
-  bool takes_chunks = make == simclr<Simclr<float>, SimclrOptions> || make == simclr<SupCon<float>, SupConOptions>;
-  nc::check(c.chunk == 0 || takes_chunks, "chunk",
-            [&] { return "--chunk is for simclr and supcon, not " + c.method + "; lower --batch instead"; });
   nc::check(c.chunk != 1 || c.norm != "batch", "chunk", [] {
     return std::string("--chunk 1 leaves batch norm nothing to take statistics of; raise it, or choose --norm group");
   });
-  nc::check(!c.mochi || moco_queue, "mochi", [&] { return "--mochi is for moco and moco-v2, not " + c.method; });
   nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",
                            [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });
   nc::check(!has_bank(c) || c.negatives < images.size(), "negatives", [&] {
-    return "--negatives " + std::to_string(c.negatives) + " is more than the " + std::to_string(images.size() - 1) +
-           " other pictures; lower it";
+    return "--negatives " + std::to_string(c.negatives) + " is not below the " + std::to_string(images.size()) +
+           " pictures of " + c.data + "; lower it";
   });
 }
 

@@ -31,8 +31,14 @@ double pictures_a_sample(const Config& config);
 bool trains_pair(const Config& config);  // of encoders, not one ResNet
 Encoder untrained_encoder(const Config& config);  // the weights a run begins with
 bool has_bank(const Config& config);  // pushes from rows of a memory bank
+bool has_queue(const Config& config);  // or from a queue of keys
 bool all_negatives(const Config& config);  // none is chosen or weighed
 double untrained_loss(const Config& config);  // where it has one: of an untrained encoder against random rows
+// The options that were given and mean nothing to the method.
+std::vector<std::string> idle_options(const Pretrain& options);
+[[noreturn]] void refuse_option(const std::string& option, const std::string& where);  // names the methods it is for
+// Error where the method cannot make its views of the pictures.
+void check_views(const Config& config, const nc::data::Images& images);
 // Error where the method and the pictures do not go together.
 void check_method(const Config& config, const nc::data::Images& images);
 

@@ -18,6 +18,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <fcntl.h>
+#include <optional>
 #include <sys/file.h>
 #include <unistd.h>
 
@@ -37,13 +38,20 @@ double seconds() {
   return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count();
 }
 
-// One training at a time in a directory.
+// The directory of a run, made and held: one training at a time.
 struct Lock {
-  int fd;
-  explicit Lock(const std::string& run) : fd(open(file_in(run, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644)) {
+  int fd = -1;
+  Lock(const std::string& run, bool resuming) {
+    make_directory(run);
+    fd = open(file_in(run, ".lock").c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0644);
     nc::check<nc::WriteError>(fd >= 0, "out", [&] { return "cannot write in " + run; });
     bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;  // other errors: a file system without locks
     nc::check(taken || errno != EWOULDBLOCK, "out", [&] { return "another training is running in " + run; });
+    nc::check(resuming == exists(file_in(run, "config.json")) || !saved(run), "out",
+              [&] { return "another training has begun in " + run + "; choose another --out"; });
+    for (const char* name :
+         {"checkpoint.safetensors", "encoder.safetensors", "config.json", "env.json", "metrics.jsonl"})
+      nc::io::remove_stale(file_in(run, name));
   }
   ~Lock() { close(fd); }
 };
@@ -68,7 +76,9 @@ Config resumed(const Pretrain& asked) {
       wrong += "--" + name + " is " + text(v) + " there, " + wanted + " here; ";
   });
   nc::check(wrong.empty(), "resume", [&] {
-    return asked.out + " was started with other options: " + wrong + "leave them out, or start a new run";
+    return asked.out + " was started with other options: " + wrong + "leave them out, or " +
+           (saved(asked.out) ? "start a new run in another --out"
+                             : "leave out --resume to start anew, as nothing is saved there yet");
   });
   if (asked.is_given("data")) config.data = asked.data;
   if (asked.is_given("save-every")) config.save_every = asked.save_every;
@@ -161,7 +171,24 @@ class Training {
     return false;
   }
 
+  // What the error says, then what is left of the run and how to go on.
   void run() {
+    auto left = [&](const nc::Error& e) {
+      return std::string(e.what()) + ". " +
+             (saved(c_.out) ? "The last checkpoint is untouched; start anew in another --out"
+                            : "There is no checkpoint yet; start anew in the same --out");
+    };
+    try {
+      train();
+    } catch (const nc::NonFiniteError& e) {
+      throw nc::NonFiniteError(left(e));
+    } catch (const nc::CollapseError& e) {
+      throw nc::CollapseError(left(e));
+    }
+  }
+
+ private:
+  void train() {
     nc::i64 per_epoch = loader_.steps_per_epoch(), total = steps();
     nc::i64 log_every = c_.log_every > 0 ? c_.log_every : std::max<nc::i64>(1, per_epoch / 20);
     nc::i64 save_every = c_.save_every > 0 ? c_.save_every : per_epoch;
@@ -181,7 +208,6 @@ class Training {
     }
   }
 
- private:
   void log(const nc::Batch& batch, double lr, double loss) {
     const auto [a, b] = method_.newest();
     nc::eval::Monitors m = nc::eval::monitors(a, b.empty() ? a : b);
@@ -203,7 +229,7 @@ class Training {
     nc::check<nc::CollapseError>(!c_.stop_on_collapse || gauge_ > 0.05, "collapse", [&] {
       return "at step " + std::to_string(steps_done()) +
              " the embeddings have shrunk to a point (std * sqrt(d) = " + std::to_string(gauge_) +
-             ", healthy is near 1); lower the learning rate or add negatives. The last checkpoint is untouched";
+             ", healthy is near 1); lower the learning rate or add negatives";
     });
   }
 
@@ -260,10 +286,10 @@ class Training {
 void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyMethod& method, nc::i64 done,
               nc::i64 steps) {
   if (c.quiet || c.json) return;
-  std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d threads, %s\n", c.method.c_str(),
+  std::printf("%s: %lld pictures of %lld px, %s width %lld, %lld parameters, %d thread%s, %s\n", c.method.c_str(),
               static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
               static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
-              nc::backend::isa_name());
+              nc::threads() == 1 ? "" : "s", nc::backend::isa_name());
   if (has_bank(c) && c.expected_loss > 0)
     std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing "
                 "apart: %.2f\n",
@@ -278,8 +304,12 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyM
 
 // Trains to the end or to a signal. The run is written down once everything has been found to fit together.
 template <class Optimizer>
-void train(const Config& config, const nc::data::Images& images, Learner& learner, Optimizer optimizer, nc::Key key) {
+void train(const Config& config, const nc::data::Images& images, Learner& learner, Optimizer optimizer, nc::Key key,
+           std::optional<Lock>& lock, bool resuming) {
   Training<Optimizer> training(config, images, learner.method, optimizer, key);
+  lock.emplace(config.out, resuming);
+  std::signal(SIGINT, on_signal);
+  std::signal(SIGTERM, on_signal);
   bool continued = config.resume && training.resume();
   if (training.steps_done() == training.steps()) return;
   write_config(config.out, config);
@@ -320,12 +350,15 @@ void pretrain(const Pretrain& asked) {
   bool resuming = asked.resume && exists(file_in(asked.out, "config.json"));
   nc::check<nc::DataError>(!asked.resume || resuming || !asked.data.empty(), "resume",
                            [&] { return asked.out + " holds no run to continue; start one with --data"; });
-  nc::check(asked.resume || !exists(file_in(asked.out, "config.json")), "out",
+  nc::check(asked.resume || !saved(asked.out), "out",
             [&] { return asked.out + " already holds a run; continue it with --resume, or choose another --out"; });
   Config config;
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);
-  else take_defaults(config);
+  else {
+    if (auto idle = idle_options(asked); !idle.empty()) refuse_option(idle[0], asked.method);
+    take_defaults(config);
+  }
   config.resume = asked.resume;
   nc::backend::exact_conv() = config.exact_conv;
 
@@ -350,28 +383,27 @@ void pretrain(const Pretrain& asked) {
   });
   nc::check(!config.decay_all || config.optimizer == "sgd", "decay-all",
             [&] { return "--decay-all is for --optimizer sgd, not " + config.optimizer; });
+  nc::check(!asked.is_given("momentum") || config.optimizer != "adamw", "momentum",
+            [] { return std::string("--momentum is for --optimizer sgd and lars, not adamw"); });
   check_method(config, images);
+  if (has_queue(config) && config.negatives > images.size())
+    std::fprintf(stderr,
+                 "nacre: warning: a queue of %lld keys holds some of the %lld pictures twice; lower --negatives\n",
+                 static_cast<long long>(config.negatives), static_cast<long long>(images.size()));
 
   nc::Key key{static_cast<nc::u64>(config.seed)};
   Learner learner = make_learner(config, images, key);
   config.expected_loss = learner.method.expected_loss(config.batch);
 
-  make_directory(config.out);
-  Lock lock(config.out);
-  nc::check(resuming == exists(file_in(config.out, "config.json")), "out",
-            [&] { return "another training has begun in " + config.out + "; choose another --out"; });
-  for (const char* name : {"checkpoint.safetensors", "encoder.safetensors", "config.json", "env.json", "metrics.jsonl"})
-    nc::io::remove_stale(file_in(config.out, name));
-  std::signal(SIGINT, on_signal);
-  std::signal(SIGTERM, on_signal);
-
+  std::optional<Lock> lock;  // until the encoder is written
+  auto begin = [&](auto optimizer) { train(config, images, learner, std::move(optimizer), key, lock, resuming); };
   auto& m = learner.method;
   const double momentum = config.momentum, decay = config.weight_decay;
   const nc::optim::SgdOptions sgd{.momentum = momentum, .weight_decay = decay, .decay_all = config.decay_all};
-  if (config.optimizer == "sgd") train(config, images, learner, nc::optim::Sgd<float>(m, sgd), key);
+  if (config.optimizer == "sgd") begin(nc::optim::Sgd<float>(m, sgd));
   else if (config.optimizer == "lars")
-    train(config, images, learner, nc::optim::Lars<float>(m, {.momentum = momentum, .weight_decay = decay}), key);
-  else train(config, images, learner, nc::optim::AdamW<float>(m, {.weight_decay = decay}), key);
+    begin(nc::optim::Lars<float>(m, {.momentum = momentum, .weight_decay = decay}));
+  else begin(nc::optim::AdamW<float>(m, {.weight_decay = decay}));
 
   if (stop_signal) {
     std::fprintf(stderr,

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <cstdio>
+#include <filesystem>
 
 namespace cli {
 
@@ -62,12 +63,16 @@ nc::Tensor<nc::u8> sheet_of_views(const nc::data::Images& images, const Config& 
 }
 
 void preview(const Preview& o) {
+  nc::check(std::filesystem::path(o.out).extension() == ".png", "out",
+            [&] { return "a PNG is written: '" + o.out + "' must end in .png"; });
   Data data(o.data);
   const nc::data::Images& images = data.pretrain();
   Config config;
   config.method = o.method;
+  config.data = o.data;
   config.augment = o.augment;
   config.image_size = o.image_size > 0 ? o.image_size : choose_image_size(images);
+  check_views(config, images);
   nc::i64 count = std::min<nc::i64>(o.count, images.size());
   nc::data::write_png(o.out, sheet_of_views(images, config, count, nc::Key{static_cast<nc::u64>(o.seed)}));
   std::printf("%s: %lld pictures; in each row the picture, then what %s is shown of it, drawn twice\n", o.out.c_str(),

@@ -85,6 +85,7 @@ void probe(const Probe& o) {
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "probe", [&] {
     return spec + " has no labels for both train and test; name labelled data by --data";
   });
+  check_channels(encoder, data.train, spec);
   nc::data::Images train = nc::data::limit(data.train, o.limit, key.fold("limit"));
   const nc::data::Images& test = data.test;
   auto loads = [&](const nc::data::Images& images) { return evaluation_pictures(images, config); };

@@ -139,6 +139,8 @@ nc::train::ReportRun collect(const std::string& directory) {
 }  // namespace
 
 void report(const Report& o) {
+  nc::check(o.runs.size() == 1 || !o.out.empty(), "report",
+            [] { return std::string("say where the page of several runs goes: --out FILE.html"); });
   std::vector<nc::train::ReportRun> runs;
   for (const std::string& directory : o.runs) runs.push_back(collect(directory));
   std::string out = o.out.empty() ? file_in(o.runs[0], "report.html") : o.out;

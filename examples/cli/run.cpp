@@ -18,6 +18,12 @@ bool exists(const std::string& path) {
   return fs::exists(path, ignored);
 }
 
+bool saved(const std::string& run) {
+  for (const char* name : {"checkpoint.safetensors", "checkpoint.prev.safetensors", "encoder.safetensors"})
+    if (exists(file_in(run, name))) return true;
+  return false;
+}
+
 void make_directory(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);

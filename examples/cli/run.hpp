@@ -53,6 +53,7 @@ inline bool came_later(std::string_view name) {
 std::string file_in(const std::string& run, const char* name);  // "RUN/name"
 bool exists(const std::string& path);
 void make_directory(const std::string& path);  // with its parents; WriteError
+bool saved(const std::string& run);  // a checkpoint or an encoder lies there; without, there is nothing to continue
 
 void write_config(const std::string& run, const Config& config);
 Config read_config(const std::string& run);  // DataError where RUN holds no run

@@ -14,6 +14,12 @@ for command in "" pretrain probe embed report preview inspect doctor; do
 done
 expect 0 "" "$NACRE" pretrain --help
 for word in '--epochs INT.*=100' '--temperature FLOAT.*=the method' '--config' '--stop-on-collapse'; do holds out.txt "$word"; done
+holds out.txt '^Usage: .*nacre pretrain'
+expect 0 "" "$NACRE" --help
+holds out.txt '^Usage: .*nacre \[OPTIONS\] SUBCOMMAND'
+expect 0 "" "$NACRE" experiment --help
+for word in methods values; do holds out.txt "--$word .*"; done
+grep -q '=\[\]' out.txt && fail "an empty default is shown"
 expect 0 "" "$NACRE" doctor
 holds out.txt "^instruction set +(baseline|avx2|avx512)"
 holds out.txt "^promised here"

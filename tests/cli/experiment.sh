@@ -2,11 +2,12 @@
 # nacre experiment: the runs, the table, and that the same command continues what was interrupted.
 . "$(dirname "${BASH_SOURCE[0]}")/helpers.inc"
 labelled idx 120 40
-base="--data fashion-mnist:idx $tiny --permutations 10 --groups 2 --probe-epochs 1"
+base="--data fashion-mnist:idx $tiny --probe-epochs 1"
+puzzles="$base --permutations 10"
 
 # --- layers, two methods, two seeds
 # shellcheck disable=SC2086
-expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 --out layers
 for run in jigsaw-seed1 jigsaw-seed2 pirl-seed1 pirl-seed2; do
   [ -s "layers/$run/probe.json" ] || fail "$run was not probed"
 done
@@ -21,20 +22,20 @@ same "$(grep -o '"random_knn":[0-9.]*' layers/jigsaw-seed1/probe.json)" "$(grep 
 before=$(state layers/pirl-seed2) sums=$(sum layers/jigsaw-seed1/encoder.safetensors)
 rm layers/jigsaw-seed1/encoder.safetensors layers/jigsaw-seed1/probe.json layers/table.md
 # shellcheck disable=SC2086
-expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 --out layers
 same "$before" "$(state layers/pirl-seed2)" "a finished run"
 same "$sums" "$(sum layers/jigsaw-seed1/encoder.safetensors)" "the encoder of the continued run"
 [ -s layers/table.md ] || fail "no table"
 # shellcheck disable=SC2086
-expect 2 "started with other options: --width" "$NACRE" experiment layers $base --width 3 --methods jigsaw,pirl --out layers
+expect 2 "started with other options: --width" "$NACRE" experiment layers $puzzles --width 3 --methods jigsaw,pirl --out layers
 
 # shellcheck disable=SC2086
-expect 2 "started with other options" "$NACRE" experiment layers --data fashion-mnist:idx $tiny --groups 2 --probe-epochs 1 --methods jigsaw,pirl --out layers
+expect 2 "started with other options" "$NACRE" experiment layers $base --methods jigsaw,pirl --out layers
 
 # --- a probe of another protocol is made anew
 "$NACRE" probe --run layers/jigsaw-seed1 --layers last --epochs 2 --quiet || fail "a probe"
 # shellcheck disable=SC2086
-expect 0 "" "$NACRE" experiment layers $base --methods jigsaw,pirl --seeds 2 --out layers
+expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 --out layers
 holds layers/jigsaw-seed1/probe.json '"layer1":'
 
 # --- what would stop it is found before it begins
@@ -42,17 +43,22 @@ pictures a.npy 200 16 16 1
 # shellcheck disable=SC2086
 {
   expect 3 "has no labels" "$NACRE" experiment layers --data npy:a.npy $tiny --out none
-  expect 2 "more than the 119 other pictures" "$NACRE" experiment negatives $base --values 20,4096 --out none
-  expect 2 "out of range" "$NACRE" experiment lambda $base --values 0,2 --out none
+  expect 2 "not below the 120 pictures" "$NACRE" experiment negatives --data fashion-mnist:idx --values 20,4096 --out none
+  expect 2 "lambda-2 is out of range: lambda goes from 0 to 1" "$NACRE" experiment lambda $base --values 0,2 --out none
+  expect 2 "values is for the sweeps" "$NACRE" experiment layers $base --values 50 --out none
+  expect 2 "not the sweep lambda" "$NACRE" experiment lambda $base --methods pirl --out none
+  expect 2 "lambda is swept" "$NACRE" experiment lambda $base --lambda 0.3 --out none
+  expect 2 "chunk is for simclr and supcon, not experiment layers" \
+    "$NACRE" experiment layers $base --methods jigsaw,pirl --chunk 8 --out none
 }
 [ ! -e none ] || fail "a refused experiment leaves a directory"
 
 # --- the other kinds
 # shellcheck disable=SC2086
 {
-  expect 0 "" "$NACRE" experiment invariance $base --seeds 2 --out invariance
+  expect 0 "" "$NACRE" experiment invariance $puzzles --seeds 2 --out invariance
   expect 0 "" "$NACRE" experiment lambda $base --values 0,1 --out lambda
-  expect 0 "" "$NACRE" experiment pairs $base --epochs 3 --methods pirl,npid,moco --out pairs
+  expect 0 "" "$NACRE" experiment pairs $base --groups 2 --epochs 3 --methods pirl,npid,moco --out pairs
 }
 holds invariance/table.md '^\| jigsaw (\| [0-9.]+ ± [0-9.]+ ){3}\| - \| - (\| [0-9.]+ ± [0-9.]+ ){2}\|$'
 holds invariance/table.md '^\| pirl (\| [0-9.]+ ± [0-9.]+ ){7}\|$'

@@ -299,27 +299,30 @@ NACRE_INLINE DataSplits open_folder(const std::string& dir, i64 budget) {
     if (!files.empty()) data.unlabeled = detail::read_pictures(files, false, "unlabeled", classes, budget);
   }
   check<DataError>(!data.pretrain().empty(), "open", [&] {
-    return "no .jpg, .jpeg or .png lies in '" + dir + "'/train/CLASS/ or '" + dir +
-           "'/unlabeled/; put the pictures there";
+    return "no .jpg, .jpeg or .png lies in '" + dir + "/train/CLASS/' or '" + dir +
+           "/unlabeled/'; put the pictures there";
   });
   return data;
 }
 
 NACRE_INLINE DataSplits open_npy(const std::string& images_path, const std::string& labels_path) {
-  Tensor<u8> pixels = io::read_npy<u8>(images_path);
-  if (pixels.rank() == 3 && pixels.dim(2) != 1)
-    pixels = pixels.reshape({pixels.dim(0), pixels.dim(1), pixels.dim(2), 1});
-  check<DataError>(pixels.rank() == 4 && (pixels.dim(3) == 1 || pixels.dim(3) == 3) && pixels.size() > 0, "open", [&] {
-    return images_path + " must be uint8 [N, H, W, C] with C 1 or 3 and not empty, got " + pixels.shape().str();
+  auto holds = [](const io::Npy& file) { return std::string(io::name_of(file.dtype())) + " " + file.shape().str(); };
+  io::Npy images = io::Npy::open(images_path);
+  Shape s = images.shape();
+  if (s.rank() == 3 && s[2] != 1) s = {s[0], s[1], s[2], 1};
+  bool fits = s.rank() == 4 && (s[3] == 1 || s[3] == 3) && s.size() > 0 && images.dtype() == io::DType::u8;
+  check<DataError>(fits, "open", [&] {
+    return images_path + " must be uint8 [N, H, W, C] with C 1 or 3 and not empty, got " + holds(images);
   });
+  Tensor<u8> pixels = images.get<u8>().reshape(s);
   Tensor<i64> labels;
   std::vector<std::string> classes;
   if (!labels_path.empty()) {
-    labels = io::read_npy<i64>(labels_path);
-    check<DataError>(labels.shape() == Shape{pixels.dim(0)}, "open", [&] {
-      return labels_path + " must be int64 [" + std::to_string(pixels.dim(0)) + "], one label a picture, got " +
-             labels.shape().str();
+    io::Npy file = io::Npy::open(labels_path);
+    check<DataError>(file.dtype() == io::DType::i64 && file.shape() == Shape{s[0]}, "open", [&] {
+      return labels_path + " must be int64 [" + std::to_string(s[0]) + "], one label a picture, got " + holds(file);
     });
+    labels = file.get<i64>();
     i64 highest = 0;
     for (i64 i = 0; i < labels.size(); ++i) {
       check<DataError>(labels[i] >= 0 && labels[i] < 100000, "open", [&] {

@@ -142,16 +142,19 @@ NACRE_INLINE SafeTensors SafeTensors::parse(std::string bytes, std::string name)
 NACRE_INLINE void SafeTensors::read_header() {
   auto refuse = [&](const std::string& what) { fail<DataError>("safetensors", file_name() + ": " + what); };
   u64 header = 0, size = source_.size();
-  if (size < 8) refuse("has " + std::to_string(size) + " bytes, a header's length alone takes 8");
+  auto none = [&](const std::string& why) { refuse("is not a safetensors file: " + why); };
+  if (size < 8) none("has " + std::to_string(size) + " bytes, a header's length alone takes 8");
   source_.read(0, &header, 8);
-  if (header == 0) refuse("the header is empty");
-  if (header > max_header) refuse("the header's length " + std::to_string(header) + " is above 100000000");
-  if (header > size - 8) refuse("the header's length " + std::to_string(header) + " reaches beyond the file's end");
+  if (header == 0) none("the header is empty");
+  if (header > max_header) none("the header's length " + std::to_string(header) + " is above 100000000");
+  if (header > size - 8)
+    refuse("is truncated, or not a safetensors file: the header's length " + std::to_string(header) +
+           " reaches beyond the file's end");
   std::string text(static_cast<std::size_t>(header), '\0');
   source_.read(8, text.data(), text.size());
   data_begin_ = 8 + header;
 
-  if (text[0] != '{') refuse("the header does not start with '{'");
+  if (text[0] != '{') none("the header does not start with '{'");
   json::Cursor in(text, "safetensors: " + file_name() + ": header", json::Cursor::Blanks::spaces);
   bool has_metadata = false;
   std::string checksum;

@@ -38,7 +38,7 @@ void check_finite(double loss, const Optimizer& optimizer, const M& module, i64 
     // The loss names the symptom; a bad weight names the cause.
     if (std::string cause = first_non_finite(module); !cause.empty()) bad += " (as is " + cause + ")";
     return "step " + std::to_string(step) + ": " + bad + " is not finite; lower the learning rate or raise the " +
-           "temperature, and look for bad input. The last checkpoint is untouched";
+           "temperature, and look for bad input";
   });
 }
 
@@ -48,7 +48,7 @@ void check_savable(const M& module, i64 step) {
   std::string bad = first_non_finite(module);
   check<NonFiniteError>(bad.empty(), "save", [&] {
     return "after step " + std::to_string(step) + " " + bad +
-           " is not finite, so nothing is saved; lower the learning " + "rate. The last checkpoint is untouched";
+           " is not finite, so nothing is saved; lower the learning rate";
   });
 }
 
