@@ -335,7 +335,7 @@ void check_views(const Config& c, const nc::data::Images& images) {
                   : nine      ? nc::pretext::jigsaw_views({.image = c.image_size}).patch
                               : 2;
   nc::check(patch >= 2, "image-size", [&] {
-    return "--image-size " + std::to_string(c.image_size) + " leaves patches of one pixel, which show nothing; raise it";
+    return "--image-size " + std::to_string(c.image_size) + " leaves patches of one pixel; raise it";
   });
 }
 
