@@ -131,11 +131,15 @@ void block_product(const Kernel<T>& kern, i64 m, i64 n, i64 k, const T* a, i64 a
       for (i64 j = left; j < right; j += tile.width) {
         const T* rows[max_tile_rows];
         T* out[max_tile_rows];
+        const T* from = a + i * a_row;
+        T* to = c + i * c_row + j;
         for (i64 r = 0; r < tile.rows; ++r) {
-          const i64 row = std::min(i + r, m - 1);  // beyond the last row: the last row again
-          rows[r] = a + row * a_row;
-          out[r] = c + row * c_row + j;
-          if (resume) fetch_to_write(c + std::min(row + tile.rows, m - 1) * c_row + j, tile.width);
+          rows[r] = from;
+          out[r] = to;
+          if (resume) fetch_to_write(c + std::min(i + r + tile.rows, m - 1) * c_row + j, tile.width);
+          if (i + r + 1 >= m) continue;  // beyond the last row: the last row again
+          from += a_row;
+          to += c_row;
         }
         tile.run(&segment, 1, rows, a_step, b_row ? b + j : b + j * k, b_row ? b_row : tile.width, out,
                  std::min(tile.width, right - j), resume, ahead);

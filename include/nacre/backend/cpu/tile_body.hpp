@@ -25,11 +25,13 @@ NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* 
   constexpr int lanes = NACRE_TILE_BYTES / sizeof(T), width = NV * lanes;
 
   alignas(64) T edge[rows][width];  // stands in for c where the columns end inside a vector
-  T* out[rows];
-  for (int i = 0; i < rows; ++i) {
-    out[i] = cols == width ? c[i] : edge[i];
-    if (cols < width && resume)
-      for (int j = 0; j < width; ++j) edge[i][j] = j < cols ? c[i][j] : T(0);
+  T *edge_row[rows], *const* out = c;
+  if (cols < width) {
+    out = edge_row;
+    for (int i = 0; i < rows; ++i) {
+      edge_row[i] = edge[i];
+      for (int j = 0; resume && j < width; ++j) edge[i][j] = j < cols ? c[i][j] : T(0);
+    }
   }
 
   const T* p[rows];
