@@ -159,10 +159,12 @@ TEST_CASE("the speed is pictures over seconds, and a task that runs share is tol
   ReportRun a = full("a"), b = full("b"), c = full("c");
   for (ReportRun* run : {&a, &b, &c}) run->series.push_back({"samples_per_s", {10, 20, 40}, {100, 50, 400}});
   c.task = "Another.";
+  b.note = "And <that>.";
   CHECK(has(report_page({a}), ">114<"));  // 40 steps in 10 / 100 + 10 / 50 + 20 / 400
   std::string page = report_page({a, b, c});
   CHECK(count(page, "The task of x") == 1);
   CHECK(count(page, "Another. Healthy") == 1);
+  CHECK(count(page, "to compare with. And &lt;that&gt;. </p>") == 1);
 }
 
 TEST_CASE("a run without a probe has its row beside the others, and no mark strikes a text through") {

@@ -44,7 +44,7 @@ struct ReportRun {
   std::string name;
   std::vector<std::pair<std::string, std::string>> config;  // in the order to show
   std::vector<ReportSeries> series;
-  std::string task;                       // a sentence: what the loss asks; may be empty
+  std::string task, note;                 // sentences: what the loss asks, what else shapes curves; may be empty
   double initial_loss = not_measured;     // expected at the start
   double uninformed_loss = not_measured;  // of an encoder that tells nothing apart
   i64 dim = 0;                            // of the rows that std and uniformity are of; 0: unknown

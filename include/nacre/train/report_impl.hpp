@@ -126,14 +126,13 @@ inline std::vector<Fact> facts(const ReportRun& run) {
   };
   auto number = [](double v, int decimals) { return std::isfinite(v) ? svg::fixed(v, decimals) : "–"; };
   double d = run.dim > 0 ? static_cast<double>(run.dim) : not_measured;
-  return {
-      {"kNN accuracy", beside(run.untrained.knn, run.pixels.knn), percent(run.trained.knn)},
-      {"best linear probe", beside(best(run.untrained), best(run.pixels)), percent(best(run.trained))},
-      {"last loss",
-       std::isfinite(run.uninformed_loss) ? "nothing told apart: " + svg::fixed(run.uninformed_loss, 2) : "",
-       number(last("loss"), 2)},
-      {"spread × √d", "1 is healthy, 0 collapsed", number(last("std") * std::sqrt(d), 2)},
-      {"pictures a second", "over the whole run", number(mean_speed(run), 0)}};
+  return {{"kNN accuracy", beside(run.untrained.knn, run.pixels.knn), percent(run.trained.knn)},
+          {"best linear probe", beside(best(run.untrained), best(run.pixels)), percent(best(run.trained))},
+          {"last loss",
+           std::isfinite(run.uninformed_loss) ? "nothing told apart: " + svg::fixed(run.uninformed_loss, 2) : "",
+           number(last("loss"), 2)},
+          {"spread × √d", "1 is healthy, 0 collapsed", number(last("std") * std::sqrt(d), 2)},
+          {"pictures a second", "over the whole run", number(mean_speed(run), 0)}};
 }
 
 // One run: a strip of numbers. Several: a table.
@@ -163,15 +162,14 @@ inline std::string summary(const std::vector<ReportRun>& runs) {
 inline std::string probes(const std::vector<ReportRun>& runs) {
   svg::BarChart near{"kNN accuracy in percent", {}, {}}, linear{"linear probe accuracy in percent", {}, {}};
   std::vector<std::string> stages;
-  bool untrained = false, any_knn = std::any_of(runs.begin(), runs.end(), [](const ReportRun& run) {
-    return std::isfinite(run.trained.knn);
-  });
+  bool untrained = false, asked = false;  // some run was probed
+  for (const ReportRun& run : runs) asked = asked || std::isfinite(run.trained.knn);
   for (std::size_t r = 0; r < runs.size(); ++r) {
     const ReportRun& run = runs[r];
     for (const auto& [stage, value] : run.trained.linear)
       if (std::find(stages.begin(), stages.end(), stage) == stages.end()) stages.push_back(stage);
     untrained = untrained || !run.untrained.linear.empty();
-    if (any_knn) {
+    if (asked) {
       std::string name = runs.size() > 1 ? run.name : "trained";
       near.rows.push_back({name.size() > 11 ? "run " + std::to_string(r + 1) : name,
                            {{run.name, run.trained.knn, color_class(r), false}}});
@@ -217,12 +215,12 @@ inline std::string probes(const std::vector<ReportRun>& runs) {
   return s + "</div>\n";
 }
 
-// Each once.
-inline std::string tasks(const std::vector<ReportRun>& runs) {
+// A sentence of every run, each once.
+inline std::string sentences(const std::vector<ReportRun>& runs, std::string ReportRun::*which) {
   std::string s;
   for (const ReportRun& run : runs) {
-    std::string task = run.task.empty() ? "" : svg::escape(run.task) + " ";
-    if (s.find(task) == std::string::npos) s += task;
+    std::string sentence = (run.*which).empty() ? "" : svg::escape(run.*which) + " ";
+    if (s.find(sentence) == std::string::npos) s += sentence;
   }
   return s;
 }
@@ -258,14 +256,13 @@ inline std::string curves(const std::vector<ReportRun>& runs) {
     std::string title = svg::escape(name), about;
     for (const MetricText& m : metric_texts)
       if (name == m.name) title = m.title, about = m.about;
-    if (name == "loss") about = tasks(runs) + about;
+    if (name == "loss") about = sentences(runs, &ReportRun::task) + about;
     s += card(title, about, svg::render(chart));
   }
   if (s.empty()) return "";
   return "<h2>How training went</h2><p>Each curve with what it shows and what healthy looks like; dashed lines are "
-         "known values to "
-         "compare with.</p>" +
-         run_keys(runs) + "<div class=\"grid\">" + s + "</div>\n";
+         "known values to compare with. " +
+         sentences(runs, &ReportRun::note) + "</p>" + run_keys(runs) + "<div class=\"grid\">" + s + "</div>\n";
 }
 
 // One block a run: its name where there are several.

@@ -335,8 +335,8 @@ NACRE_INLINE std::string render(const Scatter& scatter) {
          at(height / 2 - scale * (y - (ry.low + ry.high) / 2)) + "\" r=\"2.2\" fill=\"" + class_color(label) + "\"/>";
   }
   if (outside > 0)
-    s += words(width, height - 2, "end",
-               std::to_string(outside) + " of " + std::to_string(n) + " lie further out", "axis");
+    s += words(width, height - 2, "end", std::to_string(outside) + " of " + std::to_string(n) + " lie further out",
+               "axis");
   return s + "</svg>";
 }
 
