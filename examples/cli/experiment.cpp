@@ -2,20 +2,17 @@
 //
 // Each run is a directory DIR/NAME-seedN of `nacre pretrain`, probed by `nacre probe`. What is there already is kept:
 // an experiment that was interrupted is continued by the same command.
-#include "methods.hpp"
+#include "experiment.hpp"
 
-#include <nacre/eval/invariance.hpp>
 #include <nacre/io/file.hpp>
 #include <nacre/pretext/jigsaw.hpp>
 #include <nacre/train/checkpoint.hpp>
-#include <nacre/train/page.hpp>
 #include <nacre/train/svg.hpp>
 
 #include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <map>
-#include <optional>
 
 namespace cli {
 
@@ -23,11 +20,6 @@ namespace json = nc::io::json;
 namespace svg = nc::train::svg;
 
 namespace {
-
-struct Cell {
-  std::string name;
-  Pretrain options;
-};
 
 std::string exact_number(double x) { return svg::number(x, 15); }
 
@@ -81,29 +73,23 @@ std::vector<Cell> cells_of(const Experiment& o, bool colours) {
 
 // --- one run, and what is known of it
 
-struct Result {
-  std::string network;  // which untrained one it began as
-  double knn = 0, minutes = 0;
-  std::vector<std::pair<std::string, double>> linear;          // stages
-  std::vector<std::pair<std::string, double>> untrained;       // the same network before training
-  double untrained_knn = 0, pixels_knn = 0;
-  nc::i64 epochs = 0;
-  nc::eval::Invariance linear_head;                        // picture against patches
-  std::optional<nc::eval::Invariance> own, own_untrained;  // patches in place against shuffled; where it has a head
-  std::optional<nc::eval::Invariance> both_heads;          // picture against shuffled patches; where it has two
-};
-
 void read_stages(const json::Value& object, std::vector<std::pair<std::string, double>>& into) {
   for (const json::Value& stage : object.items) into.emplace_back(stage.key, stage.as_double());
 }
 
-// Of training alone, from the rate that was logged.
+// Of training alone, from the rates that were logged: each of the steps since the line before.
 double minutes_of(const std::string& run, const Config& c) {
   std::string all = nc::io::read_file(file_in(run, "metrics.jsonl"), nc::u64{1} << 32);
-  std::size_t end = all.find_last_of('\n'), begin = all.find_last_of('\n', end - 1);
-  json::Value last = json::parse(all.substr(begin == std::string::npos ? 0 : begin + 1, end - begin));
-  double rate = last.at("samples_per_s").as_double();
-  return rate > 0 ? static_cast<double>(last.at("step").as_i64() * c.batch) / rate / 60 : 0;
+  double seconds = 0;
+  nc::i64 done = 0;
+  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    json::Value line = json::parse(std::string_view(all).substr(begin, end - begin));
+    nc::i64 step = line.at("step").as_i64();
+    double rate = line.at("samples_per_s").as_double();
+    if (rate > 0) seconds += static_cast<double>((step - done) * c.batch) / rate;
+    done = step;
+  }
+  return seconds / 60;
 }
 
 // Of the experiment's own protocol: another probe of the run may lie there.
@@ -120,18 +106,17 @@ bool probed(const Experiment& o, const std::string& run, const Config& c) {
 std::string network_of(const Config& c) { return c.norm + " norm" + (trains_pair(c) ? ", a pair" : ""); }
 
 Result result_of(const std::string& run) {
-  Config c = read_config(run);
   json::Value probe = json::parse(nc::io::read_file(file_in(run, "probe.json"), 1 << 20));
   Result r;
-  r.network = network_of(c);
+  r.config = read_config(run);
+  r.network = network_of(r.config);
   r.knn = probe.at("knn").at("top1").as_double();
   read_stages(probe.at("linear"), r.linear);
   const json::Value& base = probe.at("baselines");
   read_stages(base.at("random_linear"), r.untrained);
   r.untrained_knn = base.at("random_knn").as_double();
   r.pixels_knn = base.at("pixels_knn").as_double();
-  r.epochs = c.epochs;
-  r.minutes = minutes_of(run, c);
+  r.minutes = minutes_of(run, r.config);
   return r;
 }
 
@@ -162,164 +147,6 @@ void measure_invariance(const std::string& run, Result& r) {
   if (learner.picture_head)
     r.both_heads = nc::eval::invariance(learner.picture_head(learner.method, batch.image), own.b);
 }
-
-// Mean and sample deviation over seeds.
-struct Spread {
-  double mean = 0, deviation = 0;
-  explicit Spread(const std::vector<double>& x) {
-    for (double v : x) mean += v / static_cast<double>(x.size());
-    for (double v : x) deviation += (v - mean) * (v - mean);
-    deviation = x.size() > 1 ? std::sqrt(deviation / static_cast<double>(x.size() - 1)) : 0;
-  }
-  std::string str(int digits = 1) const {
-    return svg::fixed(mean, digits) + (deviation > 0 ? " ± " + svg::fixed(deviation, digits) : std::string());
-  }
-};
-
-using Table = std::vector<std::vector<std::string>>;
-
-std::string markdown(const Table& table) {
-  std::string s;
-  for (std::size_t i = 0; i < table.size(); ++i) {
-    for (const auto& cell : table[i]) s += "| " + cell + " ";
-    s += "|\n";
-    if (i == 0) {
-      for (std::size_t k = 0; k < table[0].size(); ++k) s += "|---";
-      s += "|\n";
-    }
-  }
-  return s;
-}
-
-// The networks before training, each once: "untrained", or with its kind where there are several.
-std::vector<std::pair<std::string, const std::vector<Result>*>> untrained(
-    const std::vector<std::vector<Result>>& results) {
-  std::vector<std::pair<std::string, const std::vector<Result>*>> networks;
-  for (const auto& r : results) {
-    bool known = std::any_of(networks.begin(), networks.end(), [&](const auto& n) { return n.first == r[0].network; });
-    if (!known) networks.emplace_back(r[0].network, &r);
-  }
-  for (auto& n : networks) n.first = networks.size() == 1 ? "untrained" : "untrained, " + n.first;
-  return networks;
-}
-
-template <class F>
-std::string over(const std::vector<Result>& seeds, F&& f, int digits = 1) {
-  std::vector<double> x;
-  for (const Result& r : seeds) x.push_back(f(r));
-  return Spread(x).str(digits);
-}
-
-// Rows: one a cell; columns: kNN, stages, minutes. `results[cell][seed]`.
-Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
-  Table table{{"", "epochs", "kNN"}};
-  for (const auto& stage : results[0][0].linear) table[0].push_back(stage.first);
-  table[0].push_back("minutes");
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto& r = results[i];
-    std::vector<std::string> row{cells[i].name, std::to_string(r[0].epochs),
-                                 over(r, [](const Result& x) { return x.knn; })};
-    for (std::size_t s = 0; s < r[0].linear.size(); ++s)
-      row.push_back(over(r, [&](const Result& x) { return x.linear[s].second; }));
-    row.push_back(over(r, [](const Result& x) { return x.minutes; }));
-    table.push_back(row);
-  }
-  for (const auto& [name, r] : untrained(results)) {
-    std::vector<std::string> row{name, "0", over(*r, [](const Result& x) { return x.untrained_knn; })};
-    for (std::size_t s = 0; s < (*r)[0].untrained.size(); ++s)
-      row.push_back(over(*r, [&](const Result& x) { return x.untrained[s].second; }));
-    row.push_back("0");
-    table.push_back(row);
-  }
-  return table;
-}
-
-Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
-  Table table{{"", "own head: patches in place to shuffled", "own head: to another picture's", "own head, untrained",
-               "both heads: picture to shuffled patches", "both heads: to another picture's",
-               "linear head: picture to patches", "linear head: to another picture's"}};
-  using I = nc::eval::Invariance;
-  for (std::size_t i = 0; i < cells.size(); ++i) {
-    const auto& r = results[i];
-    auto field = [&](std::optional<I> Result::* of, double I::* what) {
-      return (r[0].*of) ? over(r, [&](const Result& x) { return (*(x.*of)).*what; }, 3) : "-";
-    };
-    auto linear = [&](double I::* what) { return over(r, [&](const Result& x) { return x.linear_head.*what; }, 3); };
-    table.push_back({cells[i].name, field(&Result::own, &I::mean), field(&Result::own, &I::other),
-                     field(&Result::own_untrained, &I::mean), field(&Result::both_heads, &I::mean),
-                     field(&Result::both_heads, &I::other), linear(&I::mean), linear(&I::other)});
-  }
-  return table;
-}
-
-// --- the page
-
-const char* about(const std::string& what) {
-  if (what == "layers")
-    return "A linear classifier on every stage of a frozen encoder. A pretext task whose answer needs what the "
-           "pictures' classes do not (the place of a patch) takes the last stage for itself: its line falls there. "
-           "PIRL asks that the embedding ignore the shuffle, and its line keeps rising.";
-  if (what == "invariance")
-    return "Distances of unit rows, 0 to 2. Own head: what a method says of nine patches in their places, against the "
-           "same patches shuffled; PIRL is trained to say the same, Jigsaw to tell the orders apart. Both heads: a "
-           "whole picture by the one, its shuffled patches by the other. Linear head: the "
-           "trunks alone, a whole picture against its patches, after one linear map that every trunk is given. An "
-           "encoder that says the same of all pictures has a small distance to another picture's, too.";
-  if (what == "pairs")
-    return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
-           "an encoder sees forward and backward for one sample; a pass without gradient counts a third. CMC trains "
-           "a pair of networks, which together have twice the features.";
-  return "One option is changed, everything else is kept.";
-}
-
-std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
-                    const std::vector<std::vector<Result>>& results, const Table& table) {
-  nc::train::Page page("Experiment: " + o.what);
-  page.text(about(o.what));
-  if (o.what == "invariance") {
-    svg::LineChart own{.name = "own head: pictures at each distance", .x_name = "distance", .lines = {}, .marks = {}};
-    svg::LineChart trunk{.name = "linear head: the same", .x_name = "distance", .lines = {}, .marks = {}};
-    auto add = [](svg::LineChart& chart, const std::string& name, const nc::eval::Histogram& h, std::size_t color) {
-      svg::Line line{name, {}, {}, static_cast<int>(color)};
-      for (std::size_t k = 0; k < h.count.size(); ++k) {
-        line.x.push_back((static_cast<double>(k) + 0.5) * h.width);
-        line.y.push_back(static_cast<double>(h.count[k]));
-      }
-      chart.lines.push_back(line);
-    };
-    for (std::size_t i = 0; i < cells.size(); ++i) {
-      const Result& r = results[i][0];  // the first seed
-      add(trunk, cells[i].name, r.linear_head.own_histogram, i);
-      if (!r.own) continue;
-      add(own, cells[i].name, r.own->own_histogram, i);
-      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram, i + cells.size());
-    }
-    if (!own.lines.empty()) page.figure(own, "Further left: the order of the patches changes less of the answer.");
-    page.figure(trunk, "Further left: a picture and its patches lie nearer.");
-  } else {
-    svg::LineChart chart{.name = "linear probe, percent right", .x_name = "stage", .lines = {}, .marks = {}};
-    auto add = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& stages) {
-      svg::Line line{name, {}, {}, static_cast<int>(chart.lines.size())};
-      for (const auto& [stage, top1] : stages)
-        if (stage != "pool") {
-          line.x.push_back(static_cast<double>(line.x.size()));
-          line.y.push_back(top1);
-        }
-      chart.lines.push_back(line);
-    };
-    for (std::size_t i = 0; i < cells.size(); ++i) add(cells[i].name, results[i][0].linear);
-    for (const auto& [name, r] : untrained(results)) add(name, (*r)[0].untrained);
-    page.figure(chart, "Stage 0 is the stem, 1 to 4 are the residual stages; seed " +
-                                        std::to_string(o.training.seed) + ".");
-  }
-  page.table(table[0], {table.begin() + 1, table.end()});
-  page.text("Data: " + o.training.data + ". Seeds: " + std::to_string(o.seeds) + ".");
-  return page.str();
-}
-
-}  // namespace
-
-namespace {
 
 // An option that means something to one method is left unsaid to the others; one that means nothing to all is refused.
 void drop_idle(const Experiment& o, std::vector<Cell>& cells) {
@@ -406,11 +233,10 @@ void experiment(const Experiment& o) {
       results[i].push_back(result_of(run.out));
       if (o.what == "invariance") measure_invariance(run.out, results[i].back());
     }
-  Table table = o.what == "invariance" ? invariance_table(cells, results) : table_of(cells, results);
-  std::string text = markdown(table);
-  nc::io::replace_file(file_in(o.out, "table.md"), text);
-  nc::io::replace_file(file_in(o.out, "report.html"), page_of(o, cells, results, table));
-  std::printf("\n%s\n%s\n", text.c_str(), file_in(o.out, "report.html").c_str());
+  Outcome outcome = outcome_of(o, cells, results);
+  nc::io::replace_file(file_in(o.out, "table.md"), outcome.table);
+  nc::io::replace_file(file_in(o.out, "report.html"), outcome.page);
+  std::printf("\n%s\n%s\n", outcome.table.c_str(), file_in(o.out, "report.html").c_str());
 }
 
 }  // namespace cli

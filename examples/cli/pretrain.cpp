@@ -1,5 +1,5 @@
 // nacre pretrain: data, views, method, optimizer, and a loop that can be interrupted at any step.
-#include "methods.hpp"
+#include "loss.hpp"
 
 #include <nacre/eval/metrics.hpp>
 #include <nacre/methods/pirl.hpp>
@@ -194,13 +194,13 @@ class Training {
     nc::i64 save_every = c_.save_every > 0 ? c_.save_every : per_epoch;
     progress_.total = total;
     progress_.epochs = c_.epochs;
-    started_ = shown_ = seconds();
-    first_ = steps_done();
-    cut_metrics(metrics_, first_);
+    shown_ = seconds();
+    started_ = logged_ = {shown_, steps_done()};
+    cut_metrics(metrics_, started_.step);
     for (auto& batch : loader_) {
       double lr = trainer_.lr(), loss = trainer_.step(batch);
       nc::i64 done = steps_done();
-      average_ = done == first_ + 1 ? loss : 0.9 * average_ + 0.1 * loss;
+      average_ = done == started_.step + 1 ? loss : 0.9 * average_ + 0.1 * loss;
       if (done % log_every == 0 || done == total) log(batch, lr, loss);
       show(batch, done == total);
       if (stop_signal || done == total || done % save_every == 0) save(done == total || stop_signal);
@@ -214,9 +214,11 @@ class Training {
     gauge_ = m.gauge;
     json::Writer w;
     w.object().key("epoch").value(batch.epoch).key("step").value(steps_done()).key("loss").value(loss);
-    w.key("lr").value(lr).key("samples_per_s").value(rate());
-    w.key("std").value(m.std).key("alignment").value(m.alignment).key("uniformity").value(m.uniformity);
-    w.key("effective_rank").value(m.effective_rank).end();
+    w.key("lr").value(lr).key("samples_per_s").value(rate(logged_));
+    logged_ = {seconds(), steps_done()};
+    w.key("std").value(m.std).key("uniformity").value(m.uniformity).key("effective_rank").value(m.effective_rank);
+    if (!b.empty()) w.key("alignment").value(m.alignment);
+    w.end();
     if (c_.json) std::printf("%s\n", w.str().c_str());
     FILE* f = std::fopen(metrics_.c_str(), "a");
     bool ok = f && std::fprintf(f, "%s\n", w.str().c_str()) > 0;
@@ -233,9 +235,13 @@ class Training {
     });
   }
 
-  double rate() const {
-    double t = seconds() - started_;
-    return t > 0 ? static_cast<double>((steps_done() - first_) * c_.batch) / t : 0;
+  struct Moment {
+    double time = 0;
+    nc::i64 step = 0;
+  };
+  double rate(const Moment& since) const {
+    double t = seconds() - since.time;
+    return t > 0 ? static_cast<double>((steps_done() - since.step) * c_.batch) / t : 0;
   }
 
   void show(const nc::Batch& batch, bool last) {
@@ -246,9 +252,8 @@ class Training {
     progress_.epoch = batch.epoch;
     progress_.step = steps_done();
     progress_.loss = average_;
-    progress_.samples_per_s = rate();
-    progress_.seconds_left =
-        rate() > 0 ? static_cast<double>((progress_.total - progress_.step) * c_.batch) / rate() : 0;
+    const double speed = progress_.samples_per_s = rate(started_);
+    progress_.seconds_left = speed > 0 ? static_cast<double>((progress_.total - progress_.step) * c_.batch) / speed : 0;
     progress_.gauge = gauge_;
     progress_.color = terminal && !std::getenv("NO_COLOR");
     bar_ = terminal;
@@ -278,8 +283,8 @@ class Training {
   nc::train::Trainer<Method, Optimizer> trainer_;
   std::string checkpoint_, metrics_;
   nc::train::Progress progress_;
-  double started_ = 0, shown_ = 0, average_ = 0, gauge_ = 1;
-  nc::i64 first_ = 0;
+  Moment started_, logged_;
+  double shown_ = 0, average_ = 0, gauge_ = 1;
   bool metrics_lost_ = false, bar_ = false;
 };
 
@@ -290,12 +295,9 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyM
               static_cast<long long>(images.size()), static_cast<long long>(c.image_size), c.model.c_str(),
               static_cast<long long>(c.width), static_cast<long long>(nc::nn::parameter_count(method)), nc::threads(),
               nc::threads() == 1 ? "" : "s", nc::backend::isa_name());
-  if (has_bank(c) && c.expected_loss > 0)
-    std::printf("loss expected of an untrained encoder against random rows: %.2f; of an encoder that tells nothing "
-                "apart: %.2f\n",
-                c.expected_loss, std::log(static_cast<double>(c.negatives) + 1));
-  else if (c.expected_loss > 0)
-    std::printf("loss expected of an encoder that tells nothing apart: %.2f\n", c.expected_loss);
+  if (double loss = uninformed_loss(c); loss > 0)
+    std::printf("loss of an encoder that tells nothing apart: %.2f\n", loss);
+  if (double loss = initial_loss(c); loss > 0) std::printf("loss expected at the start: %.2f\n", loss);
   if (!images.classes.empty())
     std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
   if (done > 0)

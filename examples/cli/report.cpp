@@ -1,5 +1,5 @@
 // nacre report: everything a run has written, as one page.
-#include "methods.hpp"
+#include "loss.hpp"
 
 #include <nacre/data/png.hpp>
 #include <nacre/eval/pca.hpp>
@@ -123,11 +123,11 @@ nc::train::ReportRun collect(const std::string& directory) {
     if (!text.empty()) run.config.emplace_back(name, text);
   });
   run.config.emplace_back("pictures", std::to_string(config.pictures));
-  run.dim = config.dim;
-  const bool plain_bank = has_bank(config) && all_negatives(config);
-  if (config.expected_loss > 0) run.initial_loss = config.expected_loss;
-  else if (plain_bank) run.initial_loss = untrained_loss(config);  // a run from before it was written down
-  if (plain_bank) run.uninformed_loss = std::log(static_cast<double>(config.negatives) + 1);
+  run.task = task_of(config);
+  run.note = note_of(config);
+  run.dim = monitored_dim(config);
+  if (double loss = initial_loss(config); loss > 0) run.initial_loss = loss;
+  if (double loss = uninformed_loss(config); loss > 0) run.uninformed_loss = loss;
   read_metrics(file_in(directory, "metrics.jsonl"), run);
   read_probe(file_in(directory, "probe.json"), run);
   Data data(config.data);

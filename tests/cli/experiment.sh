@@ -11,10 +11,11 @@ expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 
 for run in jigsaw-seed1 jigsaw-seed2 pirl-seed1 pirl-seed2; do
   [ -s "layers/$run/probe.json" ] || fail "$run was not probed"
 done
-holds layers/table.md '^\|  \| epochs \| kNN \| stem \| layer1 \| layer2 \| layer3 \| layer4 \| pool \| minutes \|$'
+holds layers/table.md '^\|  \| epochs \| kNN % \| stem % \| layer1 % \| layer2 % \| layer3 % \| layer4 % \| pool % \| minutes \|$'
 for row in jigsaw pirl untrained; do holds layers/table.md "^\| $row \|"; done
 holds layers/table.md ' ± '
 holds layers/report.html '<svg'
+holds layers/report.html 'Trained on 120 pictures of fashion-mnist:idx, 16 pixels; resnet18 of width 2, 2 epochs, batches of 16;'
 grep -qE '<script|(src|href)="?https?:' layers/report.html && fail "the page runs or fetches something"
 same "$(grep -o '"random_knn":[0-9.]*' layers/jigsaw-seed1/probe.json)" "$(grep -o '"random_knn":[0-9.]*' layers/pirl-seed1/probe.json)" "the untrained network"
 

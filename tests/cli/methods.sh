@@ -29,6 +29,10 @@ for line in $methods pirl:--pretext=rotation pirl:--pretext=jigsaw-rotation simc
     "$NACRE" pretrain --method "$method" $options $more --out t$threads --threads $threads || fail "$line"
   done
   same "$(sums t1)" "$(sums t3)" "$line with three threads"
+  if [ "$line" = "$method" ]; then
+    "$NACRE" report t1 >out.txt || fail "$line: report"
+    holds t1/report.html "The task of $method: "
+  fi
   set -m
   # shellcheck disable=SC2086
   "$NACRE" pretrain --method "$method" $options $more --out killed 2>err.txt &
