@@ -131,7 +131,7 @@ std::string protocol(const Experiment& o, const Config& c) {
   auto of = [](nc::i64 n, const std::string& what) { return std::to_string(n) + " " + what; };
   return "Trained on " + of(c.pictures, "pictures of ") + o.training.data + ", " + of(c.image_size, "pixels; ") +
          c.model + " of width " + std::to_string(c.width) + ", " + of(o.training.epochs, "epochs") +
-         (o.what == "pairs" ? " of PIRL" : "") + ", batches of " + of(c.batch, "; ") + c.optimizer +
+         (o.what == "pairs" ? " of PIRL" : "") + ", batches of " + std::to_string(c.batch) + "; " + c.optimizer +
          ", learning rate " + svg::number(c.lr) + ", " + c.augment +
          " augmentation. Probe: " + of(o.probe_epochs, "epochs") +
          (o.probe_limit > 0 ? " on " + of(o.probe_limit, "labelled pictures") : "") +

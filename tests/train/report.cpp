@@ -110,6 +110,9 @@ TEST_CASE("the settings in which runs differ are marked, equal baselines are dra
   CHECK(count(page, ">pixels 78.4<") == 1);
   b.pixels.knn = 60;
   CHECK(count(report_page({a, b}), ">pixels 60.0<") == 1);
+  CHECK(count(report_page({a, b}), ">nothing told apart<") == 1);
+  b.uninformed_loss = 6;
+  CHECK(count(report_page({a, b}), ">nothing told apart, b<") == 1);
 }
 
 TEST_CASE("long series are thinned, and the mean of a noisy curve is drawn over it") {

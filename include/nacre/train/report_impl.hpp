@@ -53,12 +53,16 @@ inline double score_of(const ReportScores& s, const std::string& stage) {
   return not_measured;
 }
 
-// The same mark of several runs is drawn once; different ones carry the name of their run.
-inline void add_mark(std::vector<svg::Mark>& marks, double at, const std::string& text) {
+// The same mark of several runs is drawn once; at another height it carries the name of its run.
+inline void add_mark(std::vector<svg::Mark>& marks, double at, const std::string& text, const std::string& run = "") {
   if (!std::isfinite(at)) return;
-  for (const svg::Mark& m : marks)
-    if (m.text == text && std::fabs(m.at - at) <= 0.005 * std::fabs(at) + 1e-9) return;
-  marks.push_back({at, text});
+  bool other = false;
+  for (const svg::Mark& m : marks) {
+    if (m.text.rfind(text, 0) != 0) continue;
+    if (std::fabs(m.at - at) <= 0.005 * std::fabs(at) + 1e-9) return;
+    other = true;
+  }
+  marks.push_back({at, other && !run.empty() ? text + ", " + run : text});
 }
 
 inline std::string run_keys(const std::vector<ReportRun>& runs, bool baselines = false) {
@@ -244,12 +248,13 @@ inline std::string curves(const std::vector<ReportRun>& runs) {
       if (!has) continue;
       double d = static_cast<double>(runs[r].dim);
       if (name == "loss") {
-        add_mark(chart.marks, runs[r].initial_loss, "expected at the start");
-        add_mark(chart.marks, runs[r].uninformed_loss, "nothing told apart");
+        add_mark(chart.marks, runs[r].initial_loss, "expected at the start", runs[r].name);
+        add_mark(chart.marks, runs[r].uninformed_loss, "nothing told apart", runs[r].name);
       }
-      if (name == "std" && d > 0) add_mark(chart.marks, 1 / std::sqrt(d), "healthy 1/√d");
+      if (name == "std" && d > 0) add_mark(chart.marks, 1 / std::sqrt(d), "healthy 1/√d", runs[r].name);
       if (name == "std") add_mark(chart.marks, 0, "collapsed");
-      if (name == "uniformity" && d > 0) add_mark(chart.marks, random_uniformity(runs[r].dim), "random directions");
+      if (name == "uniformity" && d > 0)
+        add_mark(chart.marks, random_uniformity(runs[r].dim), "random directions", runs[r].name);
       if (name == "alignment") add_mark(chart.marks, 2, "random directions");
     }
     if (chart.lines.empty()) continue;
