@@ -14,14 +14,15 @@ namespace {
 
 // Mean and sample deviation over seeds.
 struct Spread {
-  double mean = 0, deviation = 0;
+  double mean = 0, deviation = -1;  // none of a single value
   explicit Spread(const std::vector<double>& x) {
     for (double v : x) mean += v / static_cast<double>(x.size());
-    for (double v : x) deviation += (v - mean) * (v - mean);
-    deviation = x.size() > 1 ? std::sqrt(deviation / static_cast<double>(x.size() - 1)) : 0;
+    double squares = 0;
+    for (double v : x) squares += (v - mean) * (v - mean);
+    if (x.size() > 1) deviation = std::sqrt(squares / static_cast<double>(x.size() - 1));
   }
   std::string str(int digits = 1) const {
-    return svg::fixed(mean, digits) + (deviation > 0 ? " ± " + svg::fixed(deviation, digits) : std::string());
+    return svg::fixed(mean, digits) + (deviation >= 0 ? " ± " + svg::fixed(deviation, digits) : std::string());
   }
 };
 
@@ -129,15 +130,17 @@ const char* about(const std::string& what) {
 // Of all runs; `c` is the first one's. What differs between them stands in the table.
 std::string protocol(const Experiment& o, const Config& c) {
   auto of = [](nc::i64 n, const std::string& what) { return std::to_string(n) + " " + what; };
-  return "Trained on " + of(c.pictures, "pictures of ") + o.training.data + ", " + of(c.image_size, "pixels; ") +
-         c.model + " of width " + std::to_string(c.width) + ", " + of(o.training.epochs, "epochs") +
-         (o.what == "pairs" ? " of PIRL" : "") + ", batches of " + std::to_string(c.batch) + "; " + c.optimizer +
-         ", learning rate " + svg::number(c.lr) + ", " + c.augment +
-         " augmentation. Probe: " + of(o.probe_epochs, "epochs") +
-         (o.probe_limit > 0 ? " on " + of(o.probe_limit, "labelled pictures") : "") +
-         ". Seeds: " + std::to_string(o.training.seed) +
-         (o.seeds > 1 ? " to " + std::to_string(o.training.seed + o.seeds - 1) : "") +
-         (o.seeds > 1 ? "; ± is the deviation over them." : ".");
+  std::string s = "Trained on " + of(c.pictures, "pictures of ") + o.training.data + ", " +
+                  of(c.image_size, "pixels; ") + c.model + " of width " + of(c.width, "for ") +
+                  of(o.training.epochs, "epochs") + (o.what == "pairs" ? " of PIRL" : "") + ", batches of " +
+                  std::to_string(c.batch) + "; " + c.optimizer + ", learning rate " + svg::number(c.lr) + ", " +
+                  c.augment + " augmentation. ";
+  if (o.what != "invariance")
+    s += "Probed for " + of(o.probe_epochs, "epochs") +
+         (o.probe_limit > 0 ? " on at most " + of(o.probe_limit, "labelled pictures. ") : ". ");
+  std::string first = std::to_string(o.training.seed), last = std::to_string(o.training.seed + o.seeds - 1);
+  return s +
+         (o.seeds > 1 ? "Seeds " + first + " to " + last + "; ± is the deviation over them." : "Seed " + first + ".");
 }
 
 std::string page_of(const Experiment& o, const std::vector<Cell>& cells,

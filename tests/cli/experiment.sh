@@ -15,7 +15,7 @@ holds layers/table.md '^\|  \| epochs \| kNN % \| stem % \| layer1 % \| layer2 %
 for row in jigsaw pirl untrained; do holds layers/table.md "^\| $row \|"; done
 holds layers/table.md ' ± '
 holds layers/report.html '<svg'
-holds layers/report.html 'Trained on 120 pictures of fashion-mnist:idx, 16 pixels; resnet18 of width 2, 2 epochs, batches of 16;'
+holds layers/report.html 'Trained on 120 pictures of fashion-mnist:idx, 16 pixels; resnet18 of width 2 for 2 epochs, batches of 16;'
 grep -qE '<script|(src|href)="?https?:' layers/report.html && fail "the page runs or fetches something"
 same "$(grep -o '"random_knn":[0-9.]*' layers/jigsaw-seed1/probe.json)" "$(grep -o '"random_knn":[0-9.]*' layers/pirl-seed1/probe.json)" "the untrained network"
 

@@ -203,22 +203,24 @@ NACRE_INLINE std::string render(const LineChart& chart) {
   }
   std::erase_if(marks, [&](const Mark& m) { return !(m.at >= ry.low && m.at <= ry.high); });
   std::vector<std::pair<double, bool>> used;  // where texts are: height, at the left
-  auto free = [&](double y, bool at_left, bool curves) {
+  auto free = [&](double y, bool at_left, int mercy) {
     bool taken = y < top - 2;
     for (const Mark& m : marks) taken = taken || (py(m.at) > y - 10 && py(m.at) < y + 3);
-    for (const auto& [other, side] : used) taken = taken || (side == at_left && std::fabs(other - y) < 11);
+    for (const auto& [other, side] : used)
+      taken = taken || ((side == at_left || mercy < 2) && std::fabs(other - y) < 11);
     for (const Line& l : lines)
-      for (std::size_t i = 0; curves && i < l.y.size(); ++i)
+      for (std::size_t i = 0; mercy == 0 && i < l.y.size(); ++i)
         taken = taken || (std::fabs(py(l.y[i]) - (y - 4)) < 9 &&
                           (at_left ? px(l.x[i]) < left + 110 : px(l.x[i]) > width - right - 110));
     return !taken;
   };
-  // Above its line or below, at the right end or the left: the first place that nothing crosses, or no dashed line.
+  // Above its line or below, at the right end or the left: the first place that nothing crosses; failing that, no other
+  // text or dashed line; failing that, beside a text, though a reader may then take one for the other.
   auto place = [&](double y) {
-    for (bool curves : {true, false})
+    for (int mercy : {0, 1, 2})
       for (double text : {y - 4, y + 11})
         for (bool at_left : {false, true})
-          if (free(text, at_left, curves)) return std::pair{text, at_left};
+          if (free(text, at_left, mercy)) return std::pair{text, at_left};
     return std::pair{y - 4, false};
   };
   for (const Mark& m : marks) s += line(left, py(m.at), width - right, py(m.at), "mark");
