@@ -149,12 +149,12 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
   page.text(about(o.what));
   if (o.what == "invariance") {
     svg::LineChart own{
-        .name = "own head, patches shuffled", .x_name = "distance", .y_name = "pictures", .lines = {}, .marks = {}};
+        .name = "own head, patches shuffled", .x_name = "distance", .lines = {}, .marks = {}, .y_name = "pictures"};
     svg::LineChart trunk{.name = "linear head, picture to patches",
                          .x_name = "distance",
-                         .y_name = "pictures",
                          .lines = {},
-                         .marks = {}};
+                         .marks = {},
+                         .y_name = "pictures"};
     auto add = [](svg::LineChart& chart, const std::string& name, const nc::eval::Histogram& h, std::size_t color) {
       svg::Line line{name, {}, {}, static_cast<int>(color)};
       for (std::size_t k = 0; k < h.count.size(); ++k) {

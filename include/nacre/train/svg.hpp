@@ -27,11 +27,12 @@ struct Mark {  // a reference line, with its text
   std::string text;
 };
 struct LineChart {
-  std::string name, x_name = "step", y_name = {};
+  std::string name, x_name = "step";
   std::vector<Line> lines;
   std::vector<Mark> marks;  // horizontal; widen the range when within half of it
   bool smooth = false;      // the raw line faint, its running mean strong
   bool log_y = false;       // a logarithmic axis; what is not above 0 is left out
+  std::string y_name = {};
 };
 NACRE_INLINE std::string line_class(int color);  // the CSS classes of a line
 NACRE_INLINE std::string render(const LineChart& chart);
