@@ -90,32 +90,6 @@ Config resumed(const Pretrain& asked) {
   return config;
 }
 
-void write_env(const std::string& run) {
-  json::Writer w;
-  std::string line;
-  if (FILE* f = std::fopen("/proc/self/cmdline", "rb")) {
-    for (int c; (c = std::fgetc(f)) != EOF;) line += c ? static_cast<char>(c) : ' ';
-    std::fclose(f);
-  }
-  w.object().key("version").value(nc::version).key("instruction_set").value(nc::backend::isa_name());
-  w.key("threads").value(nc::threads()).key("compiler").value(__VERSION__).key("command").value(line);
-  nc::io::replace_file(file_in(run, "env.json"), w.end().str() + "\n");
-}
-
-// metrics.jsonl after a resume: what was logged beyond the checkpoint will be logged again, torn lines go.
-void cut_metrics(const std::string& path, nc::i64 steps_done) {
-  if (!exists(path)) return;
-  std::string kept, all = nc::io::read_file(path, nc::u64{1} << 32);
-  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    std::string line = all.substr(begin, end - begin);
-    try {
-      if (json::parse(line).at("step").as_i64() <= steps_done) kept += line + "\n";
-    } catch (const nc::DataError&) {
-    }
-  }
-  if (kept != all) nc::io::replace_file(path, kept);
-}
-
 bool intact(const std::string& path) {
   try {
     return nc::io::SafeTensors::open(path).has_checksum();

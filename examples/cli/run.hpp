@@ -57,6 +57,9 @@ bool saved(const std::string& run);  // a checkpoint or an encoder lies there; w
 
 void write_config(const std::string& run, const Config& config);
 Config read_config(const std::string& run);  // DataError where RUN holds no run
+void write_env(const std::string& run);      // env.json: version, machine, command
+// metrics.jsonl after a resume: what was logged beyond the checkpoint will be logged again, torn lines go.
+void cut_metrics(const std::string& path, nc::i64 steps_done);
 
 // "r,g,b" or one number for all channels. Error names the option.
 void parse_channels(const std::string& text, const char* option, std::array<float, 3>& into);
