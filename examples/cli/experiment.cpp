@@ -83,11 +83,14 @@ double minutes_of(const std::string& run, const Config& c) {
   double seconds = 0;
   nc::i64 done = 0;
   for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    json::Value line = json::parse(std::string_view(all).substr(begin, end - begin));
-    nc::i64 step = line.at("step").as_i64();
-    double rate = line.at("samples_per_s").as_double();
-    if (rate > 0) seconds += static_cast<double>((step - done) * c.batch) / rate;
-    done = step;
+    try {
+      json::Value line = json::parse(std::string_view(all).substr(begin, end - begin));
+      nc::i64 step = line.at("step").as_i64();
+      double rate = line.at("samples_per_s").as_double();
+      if (rate > 0) seconds += static_cast<double>((step - done) * c.batch) / rate;
+      done = step;
+    } catch (const nc::DataError&) {  // a full disk tears lines
+    }
   }
   return seconds / 60;
 }

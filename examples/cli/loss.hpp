@@ -25,7 +25,7 @@ inline std::string task_of(const Config& c) {
       {"supervised", "name the class"},
   };
   for (const auto& [method, task] : tasks)
-    if (c.method == method) return "The task of " + c.method + ": " + task + ".";
+    if (method == (c.method == "pirl" && c.lambda == 0 ? "npid" : c.method)) return "The task of " + c.method + ": " + task + ".";
   return "";
 }
 

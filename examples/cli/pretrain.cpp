@@ -47,7 +47,7 @@ struct Lock {
     nc::check<nc::WriteError>(fd >= 0, "out", [&] { return "cannot write in " + run; });
     bool taken = flock(fd, LOCK_EX | LOCK_NB) == 0;  // other errors: a file system without locks
     nc::check(taken || errno != EWOULDBLOCK, "out", [&] { return "another training is running in " + run; });
-    nc::check(resuming == exists(file_in(run, "config.json")) || !saved(run), "out",
+    nc::check(resuming == exists(file_in(run, "config.json")) || (taken && !saved(run)), "out",
               [&] { return "another training has begun in " + run + "; choose another --out"; });
     for (const char* name :
          {"checkpoint.safetensors", "encoder.safetensors", "config.json", "env.json", "metrics.jsonl"})
@@ -150,7 +150,7 @@ class Training {
     auto left = [&](const nc::Error& e) {
       return std::string(e.what()) + ". " +
              (saved(c_.out) ? "The last checkpoint is untouched; start anew in another --out"
-                            : "There is no checkpoint yet; start anew in the same --out");
+                            : "There is no checkpoint yet: start anew in " + c_.out);
     };
     try {
       train();
@@ -288,6 +288,8 @@ void train(const Config& config, const nc::data::Images& images, Learner& learne
   std::signal(SIGTERM, on_signal);
   bool continued = config.resume && training.resume();
   if (training.steps_done() == training.steps()) return;
+  if (!continued)
+    for (const char* old : {"probe.json", "report.html"}) std::remove(file_in(config.out, old).c_str());
   write_config(config.out, config);
   write_env(config.out);
   announce(config, images, learner.method, training.steps_done(), training.steps());
@@ -328,6 +330,7 @@ void pretrain(const Pretrain& asked) {
                            [&] { return asked.out + " holds no run to continue; start one with --data"; });
   nc::check(asked.resume || !saved(asked.out), "out",
             [&] { return asked.out + " already holds a run; continue it with --resume, or choose another --out"; });
+  if (exists(file_in(asked.out, "config.json"))) read_config(asked.out);  // a file of that name that is not ours stays
   Config config;
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);

@@ -156,7 +156,7 @@ expect 2 "--decay-all is for --optimizer sgd, not adamw" train none --optimizer 
 
 # --- not finite: 4, collapse: 5; the last checkpoint stays
 # Before the first checkpoint there is nothing to lose: another start in the same directory.
-expect 4 "not finite.*There is no checkpoint yet; start anew in the same --out" train first --lr 1e6 --epochs 9 --save-every 999
+expect 4 "not finite.*There is no checkpoint yet: start anew in first" train first --lr 1e6 --epochs 9 --save-every 999
 [ ! -e first/checkpoint.safetensors ] || fail "a checkpoint before the first"
 expect 2 "lr is 1e.06 there, 0.01 here; leave them out, or leave out --resume to start anew" \
   "$NACRE" pretrain --out first --resume --lr 0.01

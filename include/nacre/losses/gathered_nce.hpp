@@ -52,13 +52,14 @@ void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>&
   };
   std::vector<Sample> samples(static_cast<std::size_t>(batch));
   Tensor<T> sums = Tensor<T>::zeros({batch, heads, 2, dim});
-  for (i64 b = 0; b < batch; ++b)
+  parallel_for(batch, 1, [&](i64 b, i64) {
     for (int h = 0; h < heads; ++h) {
       Sample& s = samples[static_cast<std::size_t>(b)];
       s.z[h] = z[h] + b * dim;
       s.head[h].dot_positive(s.z[h], bank.data() + own[b] * dim, dim, inv);
       for (int pass = 0; pass < 2; ++pass) s.head[h].sum[pass] = sums.data() + ((b * heads + h) * 2 + pass) * dim;
     }
+  });
   for (NcePass pass : {softmax_pass, sigmoid_pass}) {
     for (Sample& s : samples)
       for (auto& head : s.head) head.start(pass, o, constant);
@@ -70,13 +71,14 @@ void gathered_terms(const T* const* z, const Tensor<T>& bank, const Tensor<i64>&
       });
     });
   }
-  for (i64 b = 0; b < batch; ++b)
+  parallel_for(batch, 1, [&](i64 b, i64) {
     for (int h = 0; h < heads; ++h) {
       NceSample<T>& head = samples[static_cast<std::size_t>(b)].head[h];
       out[h].positive[b] = head.positive;
       out[h].level[b] = head.level(o, constant);
       out[h].term[b] = head.finish(o, constant, bank.data() + own[b] * dim, out[h].slope.data() + b * dim, dim);
     }
+  });
 }
 
 }  // namespace detail

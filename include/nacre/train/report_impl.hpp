@@ -17,8 +17,8 @@ struct MetricText {
 };
 inline constexpr MetricText metric_texts[] = {
     {"loss", "Loss",
-     "Healthy: falls, fast at first, then slowly. Flat at the dashed line where nothing is told apart: nothing is "
-     "learnt."},
+     "Healthy: falls, fast at first, then slowly. Flat at a dashed line, where one is drawn: nothing is told apart, "
+     "nothing is learnt."},
     {"std", "Spread",
      "Standard deviation of the unit embeddings, per dimension. Healthy: near 1/√d. Sinking to 0 is collapse: every "
      "picture gets the same embedding."},

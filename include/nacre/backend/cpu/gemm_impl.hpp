@@ -90,10 +90,16 @@ void gemm(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 lda, 
           Into into) {
   if (!better_turned(trans_a, trans_b, m, n, k))
     return product(trans_a, trans_b, m, n, k, a, lda, b, ldb, c, ldc, into);
+  auto turn = [](const T* from, i64 from_row, i64 rows, i64 cols, i64 to_row, T* to) {
+    parallel_for(ceil_div(rows, 64), 1, [&](i64 strip, i64) {
+      const i64 r = 64 * strip;
+      transpose_rows(from + r, from_row, std::min<i64>(64, rows - r), cols, to_row, to + r * to_row);
+    });
+  };
   Scratch<T> turned(m * n);
-  if (into == Into::add) transpose_rows(c, ldc, n, m, m, turned.data);
+  if (into == Into::add) turn(c, ldc, n, m, m, turned.data);
   product(!trans_b, !trans_a, n, m, k, b, ldb, a, lda, turned.data, m, into);
-  transpose_rows(turned.data, m, m, n, ldc, c);
+  turn(turned.data, m, m, n, ldc, c);
 }
 
 }  // namespace nacre::backend::detail

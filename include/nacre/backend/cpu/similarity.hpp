@@ -4,11 +4,11 @@
 //   gathered_sum        gz[b]   = sum over k of gy[b, k] bank[index[b, k]], in the order of k
 //   each_part           the indices of all samples a part of the bank at a time
 //
-// Both walk over blocks of 16 rows. A product is summed in 16 lanes, which are added in a fixed tree. `take_block`,
+// All walk over blocks of 16 rows. A product is summed in 16 lanes, which are added in a fixed tree. `take_block`,
 // `dot_block` and `add_block` also serve losses that do both in one walk (losses/gathered_nce.hpp). Each of the last
 // two asks memory for half of the next block, a line at a time: a burst of requests would stall the arithmetic.
 // A sample's result does not depend on the batch around it.
-// Tested in tests/ops/similarity.cpp.
+// Tested in tests/ops/similarity.cpp and tests/losses/gathered_nce.cpp.
 #pragma once
 
 #include <nacre/backend/cpu/simd.hpp>
@@ -136,7 +136,7 @@ void each_part(const i64* index, i64 batch, i64 k, i64 rows, i64 row_bytes, cons
     parallel_for(batch, 1, [&](i64 b, i64) {
       i64 begin = done[b], end = begin, limit = rows * part / parts;
       while (end < k && index[b * k + std::min(end + detail::row_block, k) - 1] < limit) end += detail::row_block;
-      if (end > begin) f(b, begin, end);
+      if (end > begin) f(b, begin, std::min(end, k));
       done[b] = end;
     });
 }
