@@ -21,7 +21,7 @@ struct Config : Pretrain {
   nc::data::Normalization normalization;
   nc::i64 channels = 3;
   nc::i64 pictures = 0;
-  double expected_loss = 0;  // of an encoder that tells nothing apart; 0: not known
+  double expected_loss = 0;  // of the method; 0: not known
 };
 
 // One list of the options that make the result; writing, reading and comparing go through it.

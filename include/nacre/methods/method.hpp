@@ -3,7 +3,8 @@
 //   loss(tape, batch)    -> a struct whose `.loss` is a scalar; keeps what after_step and newest need
 //   after_step(batch)    moves banks, queues and momentum copies, after the optimizer
 //   newest()             unit rows of the last batch: a [B, D], and b [B, D] whose row i is to lie near row i of a
-//   expected_loss(B)     at a batch of B, of an encoder that tells nothing apart; 0 where there is no closed form
+//   expected_loss(B)     at a batch of B, of an encoder that tells nothing apart, with a bank: against random rows; 0
+//                        where there is no closed form
 //   visit                names parameters and states; what is visited is all there is: a checkpoint holds no more
 //
 // A method of one's own needs no more than these (examples/05_my_method.cpp); train::Trainer runs it.
