@@ -79,19 +79,14 @@ void read_stages(const json::Value& object, std::vector<std::pair<std::string, d
 
 // Of training alone, from the rates that were logged: each of the steps since the line before.
 double minutes_of(const std::string& run, const Config& c) {
-  std::string all = nc::io::read_file(file_in(run, "metrics.jsonl"), nc::u64{1} << 32);
   double seconds = 0;
   nc::i64 done = 0;
-  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    try {
-      json::Value line = json::parse(std::string_view(all).substr(begin, end - begin));
-      nc::i64 step = line.at("step").as_i64();
-      double rate = line.at("samples_per_s").as_double();
-      if (rate > 0) seconds += static_cast<double>((step - done) * c.batch) / rate;
-      done = step;
-    } catch (const nc::DataError&) {  // a full disk tears lines
-    }
-  }
+  each_metrics_line(file_in(run, "metrics.jsonl"), [&](const json::Value& line, std::string_view) {
+    nc::i64 step = line.at("step").as_i64();
+    double rate = line.at("samples_per_s").as_double();
+    if (rate > 0) seconds += static_cast<double>((step - done) * c.batch) / rate;
+    done = step;
+  });
   return seconds / 60;
 }
 

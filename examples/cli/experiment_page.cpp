@@ -92,14 +92,9 @@ Table invariance_table(const std::vector<Cell>& cells, const std::vector<std::ve
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& r = results[i];
     auto field = [&](std::optional<I> Result::*of, double I::*what) {
-      return (r[0].*of) ? over(
-                              r, [&](const Result& x) { return (*(x.*of)).*what; }, 3)
-                        : "-";
+      return (r[0].*of) ? over(r, [&](const Result& x) { return (*(x.*of)).*what; }, 3) : "-";
     };
-    auto linear = [&](double I::*what) {
-      return over(
-          r, [&](const Result& x) { return x.linear_head.*what; }, 3);
-    };
+    auto linear = [&](double I::*what) { return over(r, [&](const Result& x) { return x.linear_head.*what; }, 3); };
     table.push_back({cells[i].name, field(&Result::own, &I::mean), field(&Result::own, &I::other),
                      field(&Result::own_untrained, &I::mean), field(&Result::both_heads, &I::mean),
                      field(&Result::both_heads, &I::other), linear(&I::mean), linear(&I::other)});

@@ -24,8 +24,9 @@ inline std::string task_of(const Config& c) {
       {"supcon", "find the views of a picture's class among all views of the batch"},
       {"supervised", "name the class"},
   };
+  const std::string asked = c.method == "pirl" && c.lambda == 0 ? "npid" : c.method;
   for (const auto& [method, task] : tasks)
-    if (method == (c.method == "pirl" && c.lambda == 0 ? "npid" : c.method)) return "The task of " + c.method + ": " + task + ".";
+    if (asked == method) return "The task of " + c.method + ": " + task + ".";
   return "";
 }
 

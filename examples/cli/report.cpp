@@ -20,14 +20,7 @@ constexpr nc::i64 gallery = 2000, queries = 6, neighbors = 8;
 
 void read_metrics(const std::string& path, nc::train::ReportRun& run) {
   if (!exists(path)) return;
-  std::string all = nc::io::read_file(path, nc::u64{1} << 30);
-  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    json::Value line;
-    try {
-      line = json::parse(std::string_view(all).substr(begin, end - begin), path);
-    } catch (const nc::DataError&) {
-      continue;  // torn when the disk was full
-    }
+  each_metrics_line(path, [&](const json::Value& line, std::string_view) {
     double step = line.at("step").as_double();
     for (const json::Value& v : line.items) {
       if (v.kind != json::Kind::number || v.key == "step" || v.key == "epoch") continue;
@@ -38,7 +31,7 @@ void read_metrics(const std::string& path, nc::train::ReportRun& run) {
       (*series)[i].step.push_back(step);
       (*series)[i].value.push_back(v.number);
     }
-  }
+  });
 }
 
 void read_linear(const json::Value& v, nc::train::ReportScores& scores) {

@@ -183,17 +183,28 @@ void write_env(const std::string& run) {
   nc::io::replace_file(file_in(run, "env.json"), w.end().str() + "\n");
 }
 
+void each_metrics_line(const std::string& path, const std::function<void(const json::Value&, std::string_view)>& f) {
+  std::string all = nc::io::read_file(path, nc::u64{1} << 32);
+  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
+    std::string_view text = std::string_view(all).substr(begin, end - begin);
+    json::Value line;
+    try {
+      line = json::parse(text, path);
+      line.at("step").as_i64();
+    } catch (const nc::DataError&) {
+      continue;
+    }
+    f(line, text);
+  }
+}
+
 void cut_metrics(const std::string& path, nc::i64 steps_done) {
   if (!exists(path)) return;
-  std::string kept, all = nc::io::read_file(path, nc::u64{1} << 32);
-  for (std::size_t begin = 0, end; (end = all.find('\n', begin)) != std::string::npos; begin = end + 1) {
-    std::string line = all.substr(begin, end - begin);
-    try {
-      if (json::parse(line).at("step").as_i64() <= steps_done) kept += line + "\n";
-    } catch (const nc::DataError&) {
-    }
-  }
-  if (kept != all) nc::io::replace_file(path, kept);
+  std::string kept;
+  each_metrics_line(path, [&](const json::Value& line, std::string_view text) {
+    if (line.at("step").as_i64() <= steps_done) kept.append(text) += '\n';
+  });
+  if (kept != nc::io::read_file(path, nc::u64{1} << 32)) nc::io::replace_file(path, kept);
 }
 
 }  // namespace cli

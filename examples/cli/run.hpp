@@ -9,7 +9,9 @@
 #include <nacre/io/json.hpp>
 #include <nacre/models/resnet.hpp>
 
+#include <functional>
 #include <string>
+#include <string_view>
 
 namespace cli {
 
@@ -58,6 +60,9 @@ bool saved(const std::string& run);  // a checkpoint or an encoder lies there; w
 void write_config(const std::string& run, const Config& config);
 Config read_config(const std::string& run);  // DataError where RUN holds no run
 void write_env(const std::string& run);      // env.json: version, machine, command
+// f(line, its text) for each line of a metrics.jsonl that is whole: a full disk tears some.
+void each_metrics_line(const std::string& path,
+                       const std::function<void(const nc::io::json::Value&, std::string_view)>& f);
 // metrics.jsonl after a resume: what was logged beyond the checkpoint will be logged again, torn lines go.
 void cut_metrics(const std::string& path, nc::i64 steps_done);
 
