@@ -1,4 +1,5 @@
 #include <nacre/backend/cpu/gemm.hpp>
+#include <nacre/backend/cpu/pack.hpp>
 #include <nacre/backend/cpu/reference.hpp>
 #include <nacre/backend/cpu/simd.hpp>
 #include <nacre/core/parallel.hpp>
@@ -78,6 +79,27 @@ TEST_CASE_TEMPLATE("a product has the bits of one ascending chain of fused multi
         Product<T> p{(t & 1) != 0, (t & 2) != 0, m, n, k};
         CHECK(p.run(Into::assign) == p.expected(Into::assign));
         CHECK(p.run(Into::add) == p.expected(Into::add));
+      }
+  }
+}
+
+TEST_CASE_TEMPLATE("so does a product of near operands, where the steps are few too, at any number of rows", T, float,
+                   double) {
+  IsaGuard guard;
+  for (Isa isa : {Isa::avx2, Isa::avx512}) {
+    backend::set_isa(isa);
+    if (backend::isa() != isa) continue;
+    const auto kern = backend::detail::kernel<T>();
+    for (i64 m : {1, 7, 8, 9, 16, 23})
+      for (i64 k : {15, 16, 17}) {
+        CAPTURE(m);
+        CAPTURE(k);
+        const i64 n = kern.lanes;  // one vector: b lies as its panel does
+        const auto a = random_values<T>(m * k, 1), b = random_values<T>(k * n, 2);
+        std::vector<T> got = random_values<T>(m * n + 1, 3), want = got;
+        backend::detail::block_product(kern, m, n, k, a.data(), k, 1, b.data(), 0, got.data(), n, false, {a.data(), 0});
+        backend::reference::gemm(false, false, m, n, k, a.data(), k, b.data(), n, want.data(), n, Into::assign);
+        CHECK(got == want);
       }
   }
 }

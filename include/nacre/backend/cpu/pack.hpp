@@ -125,6 +125,8 @@ void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
 template <class T>
 void block_product(const Kernel<T>& kern, i64 m, i64 n, i64 k, const T* a, i64 a_row, i64 a_step, const T* b, i64 b_row,
                    T* c, i64 c_row, bool resume, Ahead<T> ahead) {
+  const bool dense = a_step == 1 && a_row == k && b_row == 0 && c_row == n;
+  if (dense && k == kern.shallow_steps && n == kern.lanes && m >= 8 && !resume) return kern.shallow(m, a, b, c);
   const Segment segment{0, 0, k};
   kern.strips(0, n, [&](const TileShape<T>& tile, i64 left, i64 right) {
     for (i64 i = 0; i < m; i += tile.rows)

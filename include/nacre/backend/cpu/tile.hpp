@@ -74,6 +74,8 @@ template <class T>
 struct Kernel {
   i64 lanes, count;
   TileShape<T> shapes[3];
+  i64 shallow_steps = 0;  // of `shallow`; 0: none
+  void (*shallow)(i64 m, const T* a, const T* b, T* c) = nullptr;
 
   i64 wide() const { return shapes[0].width; }
   i64 padded(i64 cols) const { return (cols + lanes - 1) / lanes * lanes; }
@@ -100,7 +102,7 @@ Kernel<T> kernel() {
   Isa i = isa();
   if (i == Isa::avx512)
     return {64 / size, 3, {{6, 256 / size, tile_avx512::tile<T, 6, 4>}, {8, 128 / size, tile_avx512::tile<T, 8, 2>},
-                           {8, 64 / size, tile_avx512::tile<T, 8, 1>}}};
+                           {8, 64 / size, tile_avx512::tile<T, 8, 1>}}, 16, tile_avx512::shallow_tile<T, 16>};
   if (i == Isa::avx2)
     return {32 / size, 2, {{6, 64 / size, tile_avx2::tile<T, 6, 2>}, {6, 32 / size, tile_avx2::tile<T, 6, 1>}}};
 #endif

@@ -69,3 +69,31 @@ NACRE_TILE_TARGET void tile(const Segment* segments, i64 count, const T* const* 
       for (int j = 0; j < cols; ++j) c[i][j] = edge[i][j];
   NACRE_TILE_LEAVE;
 }
+
+// c [m, lanes] = a [m, steps] b [steps, lanes], dense and in the same order, for m >= 8: b stays in registers.
+template <class T, int steps>
+NACRE_TILE_TARGET void shallow_tile(i64 m, const T* a, const T* b, T* c) {
+#if defined(__clang__)
+#pragma clang fp contract(fast)
+#endif
+  using V = typename Vector<T>::type;
+  using U = typename Vector<T>::unaligned;
+  constexpr int rows = 8, lanes = NACRE_TILE_BYTES / sizeof(T);
+  V row[steps];
+#pragma GCC unroll 16
+  for (int k = 0; k < steps; ++k) row[k] = V(*reinterpret_cast<const U*>(b + k * lanes));
+  for (i64 i = 0; i < m; i += rows) {
+    const i64 first = i + rows <= m ? i : m - rows;  // the last rows may be computed twice
+    const T* p = a + first * steps;
+    V acc[rows];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) acc[r] = V{};
+#pragma GCC unroll 16
+    for (int k = 0; k < steps; ++k)
+#pragma GCC unroll 8
+      for (int r = 0; r < rows; ++r) acc[r] += (p[r * steps + k] - V{}) * row[k];
+#pragma GCC unroll 8
+    for (int r = 0; r < rows; ++r) *reinterpret_cast<U*>(c + (first + r) * lanes) = acc[r];
+  }
+  NACRE_TILE_LEAVE;
+}
