@@ -42,16 +42,23 @@ void each_pair_of_blocks(const T* z, i64 n, i64 dim, const F& f) {
   const auto kern = backend::detail::kernel<T>();
   const i64 size = std::clamp<i64>((n / 8 + 15) / 16 * 16, 16, 256), blocks = (n + size - 1) / size;
   const i64 players = blocks + blocks % 2, seats = players - 1;  // an odd one out meets nobody
+  auto pack = [&](i64 b, T* out) {
+    const i64 begin = b * size, cols = std::min(n - begin, size);
+    for (i64 c = 0; c < cols; c += kern.wide())
+      backend::detail::pack_group(kern, true, z + begin * dim, dim, dim, c, cols, out);
+  };
+  const bool once = n * dim <= (1 << 19);  // rows that fit a copy; else each pair packs its own, to keep memory small
+  Tensor<T> packed({once ? blocks * size * dim : 0});
+  if (once) parallel_for(blocks, 1, [&](i64 b, i64) { pack(b, packed.data() + b * size * dim); });
   auto meet = [&](i64 a, i64 b) {
     if (b >= blocks) return;
     const BlockOfRows i{a * size, std::min(n, (a + 1) * size)}, j{b * size, std::min(n, (b + 1) * size)};
     const i64 pitch = pitch_of(j.size());
-    Tensor<T> s({i.size(), pitch});
-    Tensor<T> panels({dim * pitch});
-    for (i64 c = 0; c < j.size(); c += kern.wide())
-      backend::detail::pack_group(kern, true, z + j.begin * dim, dim, dim, c, j.size(), panels.data());
-    backend::detail::block_product(kern, i.size(), j.size(), dim, z + i.begin * dim, dim, 1, panels.data(), 0, s.data(),
-                                   pitch, false, {z, 0});
+    Tensor<T> s({i.size(), pitch}), own({once ? 0 : dim * pitch});
+    if (!once) pack(b, own.data());
+    const T* panels = once ? packed.data() + j.begin * dim : own.data();
+    backend::detail::block_product(kern, i.size(), j.size(), dim, z + i.begin * dim, dim, 1, panels, 0, s.data(), pitch,
+                                   false, {z, 0});
     for (i64 r = 0; r < i.size(); ++r) {
       T* row = s.data() + r * pitch;
       std::fill(row + j.size(), row + pitch, -scalar::infinity<T>);
