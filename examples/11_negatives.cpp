@@ -8,7 +8,7 @@
 //
 // The table shows whom the push dL/dscore falls on. A cold temperature, beta and hardest-k press what is near, and the
 // nearest of all are mostly false; the ring lets those go. Debiasing hardly changes the shares: it takes what false
-// negatives are expected to weigh off the sum, and all forces grow.
+// negatives are expected to weigh off the sum, and all forces grow: the last column is the push of all rows together.
 //
 //   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude examples/11_negatives.cpp -ltbb -o negatives && ./negatives [SEED]
 #include <nacre/bank/mochi.hpp>

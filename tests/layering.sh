@@ -2,7 +2,7 @@
 # layering.sh INCLUDE_DIR: the rules of the include tree, read from the files themselves.
 #
 #   core <- math <- backend <- io <- data <- autograd <- ops <- nn
-#     <- { models losses pretext bank optim eval dist } <- methods <- train
+#     <- { models losses pretext bank optim eval } <- methods <- train
 #
 # A header includes its own folder and folders to its left. Umbrellas at the top (nacre.hpp, eigen.hpp) may include
 # anything. Library headers stay in their quarantine; a header has at most 400 lines of at most 120 columns and opens
@@ -14,7 +14,7 @@ find . -name '*.hpp' -printf '%P\n' | sort | LC_ALL=C xargs awk '
   BEGIN {
     layers = split("core math backend io data autograd ops nn", left, " ")
     for (i = 1; i <= layers; ++i) rank[left[i]] = i
-    n = split("models losses pretext bank optim eval dist", middle, " ")
+    n = split("models losses pretext bank optim eval", middle, " ")
     for (i = 1; i <= n; ++i) rank[middle[i]] = layers + 1
     rank["methods"] = layers + 2
     rank["train"] = layers + 3

@@ -4,7 +4,7 @@ set -euo pipefail
 cd -P "$(dirname "${BASH_SOURCE[0]}")/.."
 
 bash tests/deps.sh g++ cmake ninja-build libeigen3-dev libtbb-dev zlib1g-dev libpng-dev libjpeg62-turbo-dev \
-  libcli11-dev doctest-dev libbenchmark-dev dataset-fashion-mnist \
+  pkg-config libcli11-dev doctest-dev libbenchmark-dev dataset-fashion-mnist \
   libavformat-dev libavcodec-dev libswscale-dev libavutil-dev libsndfile1-dev opencv-doc
 
 cuda=OFF

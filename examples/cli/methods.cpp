@@ -198,6 +198,7 @@ nc::Loader pirl_views(const nc::data::Images& images, const Config& c, const nc:
 }
 nc::Loader puzzle_views(const nc::data::Images& images, const Config& c, const nc::LoaderOptions& o, nc::Key key) {
   nc::pretext::JigsawViews views = jigsaw_base(c);
+  views.with_image = false;
   views.permutations = methods::puzzle_set(jigsaw_options(c), key);
   return load(images, nc::pretext::jigsaw_views(views), o, key);
 }

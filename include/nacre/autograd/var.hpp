@@ -20,7 +20,7 @@ template <class T, class D = Cpu>
 struct Node {
   Tensor<T, D> value, grad;
   bool needs_grad = false;
-  bool has_grad = false;  // grad holds something: it may be allocated (packed store) and not yet written
+  bool has_grad = false;  // grad was written; memory alone (its place in an optimizer) says nothing
 };
 
 template <class T, class D = Cpu>

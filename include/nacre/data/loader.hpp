@@ -1,4 +1,4 @@
-// Loader: a range of batches, filled one ahead by a background thread in the loading arena.
+// Loader: a range of batches, filled one ahead by a background thread in the loading arena (core/parallel.hpp).
 //
 //   Loader loader(images, pretext::jigsaw_views({.image = 32}), {.batch = 128, .epochs = 16}, key);
 //   for (Batch& batch : loader) { ... }

@@ -11,7 +11,7 @@
 //   with_linear_head     the same after one linear map, fitted by ridge regression: PIRL's heads are linear, Jigsaw has
 //                        none that gives a picture a row, so every method is given one. Half fits, half is measured
 // Patches and pictures lie apart in any trunk, so trunk_rows says little; compare trunks by with_linear_head.
-// Misra & van der Maaten, 2019, section 4.4. Throws nacre::Error. Tested in tests/eval/invariance.cpp.
+// Misra & van der Maaten, 2020, section 4.4. Throws nacre::Error. Tested in tests/eval/invariance.cpp.
 #pragma once
 
 #include <nacre/data/batch.hpp>

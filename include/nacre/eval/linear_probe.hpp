@@ -5,7 +5,7 @@
 //   SGD, Nesterov momentum, cosine from lr to 0 over all steps; batches in the order keyed by the epoch
 //
 // Features are [N, D] with D = cells * channels, channels last, in float or bf16 (half the memory; they are made float
-// a batch at a time). No tape: one product forward, one back. Misra & van der Maaten 2019; Goyal et al., "Scaling and
+// a batch at a time). No tape: one product forward, one back. Misra & van der Maaten, 2020; Goyal et al., "Scaling and
 // benchmarking self-supervised visual representation learning", 2019 (the batch norm).
 // Tested in tests/eval/linear_probe.cpp.
 #pragma once

@@ -8,7 +8,7 @@
 // come from load(begin, end) -> Tensor [n, H, W, C], normalised: data::evaluation_batch, or rows of a tensor. An
 // encoder has embed(images), and stages(x) for the probes of its stages. Stage features are kept in bf16; where they do
 // not fit `memory`, the encoder runs once more for the next stages.
-// Misra & van der Maaten 2019, table 3. Tested in tests/eval/probe.cpp.
+// Misra & van der Maaten, 2020, table 3. Tested in tests/eval/probe.cpp.
 #pragma once
 
 #include <nacre/autograd/var.hpp>

@@ -4,8 +4,8 @@
 //
 // NCE in one of the three forms of losses/nce.hpp; lambda = 0 is instance discrimination (NPID). Both terms use
 // the same negatives: a row drawn for a sample is read once for both. The two views meet only through the bank, which
-// the paper found to be what makes training converge. With one-sided repulsion a constant embedding costs log(K + 1):
-// it is no minimum.
+// the paper found to be what makes training converge. Negatives push the embedding alone, the bank stands still; one
+// embedding for all costs log(K + 1), so it is no minimum.
 // Misra & van der Maaten, "Self-supervised learning of pretext-invariant representations", 2020.
 // Tested in tests/methods/pirl_golden.cpp.
 #pragma once
@@ -69,7 +69,7 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
 
 // What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
 // InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
-// A loss that stays at log(K + 1) tells nothing apart.
+// (A bank that the encoder has filled starts lower. A loss that stays at log(K + 1) tells nothing apart.)
 inline double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim) {
   double kappa = 1 / o.temperature, c = 1, t = 1;
   for (int i = 0; i < 200; ++i) {

@@ -5,8 +5,8 @@
 //
 // The baseline of PIRL: it must keep what PIRL throws away, the place of each patch, so its last stage serves the
 // puzzle and not the picture. One output an order: |P| stays in the thousands, of 362,880. The set is a pure function
-// of options and key, so no state holds it; the views (pretext/jigsaw.hpp, with their guards against shortcuts) get it
-// from puzzle_set. On pictures of 32 pixels the patches are 8 wide: expect features of texture, no more.
+// of options and key, so no state holds it; the views get it from puzzle_set. pretext/jigsaw.hpp has guards against
+// shortcuts, off until asked for. On pictures of 32 pixels the patches are 8 wide: expect features of texture, no more.
 // Noroozi & Favaro, 2016; Goyal et al., 2019 (head, scale). Throws nacre::Error. Tested in tests/methods/jigsaw.cpp.
 #pragma once
 

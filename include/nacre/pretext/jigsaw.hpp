@@ -1,6 +1,6 @@
 // PIRL's two branches: an augmented view of the picture, and the shuffled patches of a jigsaw of it.
 //
-//   image    [B, S, S, C]       one augmented view
+//   image    [B, S, S, C]       one augmented view; none where with_image is false, as Jigsaw reads the patches alone
 //   patches  [B, 9, P, P, C]    a separate crop of at least 60 % of the area, resized to a square Q; 3 x 3 cells of
 //                               Q / 3; in each a P x P patch at an offset uniform over all positions, with its own
 //                               colour jitter; in one of all 9! orders, drawn per sample
@@ -12,7 +12,7 @@
 // of the jigsaw classifier, which has further guards against shortcuts: patch_color.grey, channel_shift,
 // patch_normalize. With `turn` the square is first rotated by `turn` [B] quarters (pirl_views). VISSL's code flips each
 // patch instead of the crop and never draws the last offset.
-// Misra & van der Maaten, 2019; Noroozi & Favaro, 2016 (the guards). Tested in tests/pretext/jigsaw.cpp.
+// Misra & van der Maaten, 2020; Noroozi & Favaro, 2016 (the guards). Tested in tests/pretext/jigsaw.cpp.
 #pragma once
 
 #include <nacre/data/augment.hpp>
@@ -32,13 +32,14 @@ struct JigsawViews {
   i64 channel_shift = 0;         // pixels at most: each colour of a patch is cut that far aside, within the cell (2)
   bool patch_normalize = false;  // each colour of each patch to mean 0, deviation 1: no brightness tells its place
   bool turn = false;             // rotate the square first, by one of four turns
+  bool with_image = true;        // fill `image`, too
   Tensor<i64> permutations{};    // [M, 9] allowed orders; empty: all of them
 
   i64 cells() const { return grid * grid; }
   i64 cell() const { return square / grid; }
 
   void prepare(Batch& b, i64 batch, i64 channels) const {
-    data::reuse(b.image, {batch, image, image, channels});
+    if (with_image) data::reuse(b.image, {batch, image, image, channels});
     data::reuse(b.patches, {batch, cells(), patch, patch, channels});
     data::reuse(b.order, {batch, cells()});
     if (!permutations.empty()) data::reuse(b.puzzle, {batch});

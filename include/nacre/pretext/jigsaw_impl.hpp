@@ -61,7 +61,8 @@ NACRE_INLINE JigsawViews jigsaw_views(JigsawViews o) {
 NACRE_INLINE void JigsawViews::fill(Batch& b, i64 row, const data::Picture& picture,
                                     const data::Normalization& normalization, Key key) const {
   i64 channels = picture.channels;
-  data::augment(picture, augment, normalization, key.fold(0), image, b.image.data() + row * image * image * channels);
+  if (with_image)
+    data::augment(picture, augment, normalization, key.fold(0), image, b.image.data() + row * image * image * channels);
 
   Random random(key.fold(1));
   data::Box box = data::draw_box(crop, picture.height, picture.width, random);

@@ -2,7 +2,7 @@
 // `update` is its sibling for rules that move several arrays at once: a weight and its moments.
 //
 // Forward passes call it with a formula, backward passes with its derivative. Blocks of 16 with a constant
-// trip count are what g++ -O2 vectorises; `simd::run` compiles them for the instruction set in use.
+// trip count are what g++ -O2 vectorises; `simd::blocks` compiles them for the instruction set in use.
 // Each element is a pure function of its operands, so cutting the work cannot change a bit.
 // Tested in tests/backend/cpu/map.cpp.
 #pragma once
