@@ -44,13 +44,17 @@ TEST_CASE("figures that follow one another share a grid; several lines get a leg
   CHECK(count(page.str(), "<ul class=\"keys\">") == 1);
 }
 
-TEST_CASE("after six colours lines are dashed, and so is their key") {
-  std::vector<svg::Line> lines(8, falling);
-  for (int i = 0; i < 8; ++i) lines[static_cast<std::size_t>(i)].color = i;
+TEST_CASE("after six colours lines are dashed, then dotted, and so is their key; below 0 they are grey") {
+  std::vector<svg::Line> lines(17, falling);
+  for (int i = 0; i < 17; ++i) lines[static_cast<std::size_t>(i)].color = i - 3;
   std::string s = Page("").figure(chart(lines), "").str();
   CHECK(count(s, "\"line c1\"") == 1);
   CHECK(count(s, "\"line c1 dashed\"") == 1);
+  CHECK(count(s, "\"line c1 dotted\"") == 1);
+  for (const char* grey : {"\"line baseline\"", "\"line baseline dashed\"", "\"line baseline dotted\""})
+    CHECK(count(s, grey) == 1);
   CHECK(count(s, "<li class=\"c1 dashed\">") == 1);
+  CHECK(count(s, "<li class=\"c1 dotted\">") == 1);
 }
 
 TEST_CASE("a row that does not fit its header is refused") {

@@ -38,8 +38,9 @@ svg .grid{stroke:var(--line);stroke-width:1}svg .mark{stroke:var(--mark);stroke-
 .line{fill:none;stroke-width:1.9;stroke-linejoin:round;stroke-linecap:round}.faint{opacity:.28;stroke-width:1}
 .c0{color:var(--c0)}.c1{color:var(--c1)}.c2{color:var(--c2)}.c3{color:var(--c3)}.c4{color:var(--c4)}
 .c5{color:var(--c5)}.baseline{color:var(--base)}svg .line{stroke:currentColor}
-svg .dashed{stroke-dasharray:5 4}
+svg .dashed{stroke-dasharray:5 4}svg .dotted{stroke-dasharray:.1 4}
 .keys .dashed i{background:repeating-linear-gradient(90deg,currentColor 0 3px,transparent 3px 5px)}
+.keys .dotted i{background:radial-gradient(circle,currentColor 45%,transparent 50%) 0 0/4px 4px}
 svg .bar{fill:currentColor}
 circle{opacity:.72}figure{margin:0}figcaption{font-size:.8rem;color:var(--soft);line-height:1.35;margin-top:.35rem}
 img{display:block;max-width:100%;height:auto;image-rendering:pixelated;border-radius:4px}

@@ -20,7 +20,7 @@ NACRE_INLINE std::string base64(const u8* bytes, std::size_t n);
 struct Line {
   std::string name;
   std::vector<double> x, y;  // points that are not finite are left out
-  int color = 0;             // from 0; of the six colours, then again dashed
+  int color = 0;             // from 0: the six colours, then dashed, then dotted; -1, -2, -3: grey, the same three ways
 };
 struct Mark {  // a reference line, with its text
   double at = 0;

@@ -145,12 +145,15 @@ inline void thin(std::vector<double>& x, std::vector<double>& y) {
 }  // namespace detail
 
 NACRE_INLINE std::string line_class(int color) {
-  return "c" + std::to_string(color % 6) + (color / 6 % 2 ? " dashed" : "");
+  constexpr const char* patterns[] = {"", " dashed", " dotted"};
+  if (color < 0) return std::string("baseline") + patterns[(-1 - color) % 3];
+  return "c" + std::to_string(color % 6) + patterns[color / 6 % 3];
 }
 
 NACRE_INLINE std::string render(const LineChart& chart) {
   using namespace detail;
-  constexpr double width = 360, height = 206, left = 44, right = 12, top = 12, bottom = 32;
+  constexpr double width = 360, height = 206, left = 44, right = 12, bottom = 32;
+  const double top = chart.y_name.empty() ? 12 : 26;  // its name stands above the labels
   Range rx, ry;
   std::vector<Line> lines = chart.lines;
   std::vector<Mark> marks = chart.marks;
@@ -180,7 +183,7 @@ NACRE_INLINE std::string render(const LineChart& chart) {
          words(left - 6, py(t) + 3.5, "end", chart.log_y ? power_text(t) : tick_text(t));
   for (double t : ticks(rx.low, rx.high, 4)) s += words(px(t), height - bottom + 15, "middle", tick_text(t));
   s += words(width - right, height - 4, "end", chart.x_name, "axis");
-  if (!chart.y_name.empty()) s += words(0, top - 3, "start", chart.y_name, "axis");
+  if (!chart.y_name.empty()) s += words(0, 9, "start", chart.y_name, "axis");
   if (!any) s += words((left + width - right) / 2, height / 2, "middle", "nothing recorded");
   auto path = [&](const Line& l, const std::vector<double>& y, std::string_view css) {
     s += "<polyline class=\"line " + line_class(l.color) + std::string(css) + "\" points=\"";
