@@ -13,6 +13,7 @@
 #include <cmath>
 #include <cstdio>
 #include <map>
+#include <set>
 
 namespace cli {
 
@@ -90,8 +91,8 @@ double minutes_of(const std::string& run, const Config& c) {
   return seconds / 60;
 }
 
-// Of the experiment's own protocol: another probe of the run may lie there.
-bool probed(const Experiment& o, const std::string& run, const Config& c) {
+// Of the experiment's own protocol: another probe of the run may lie there, or a torn one.
+bool probed(const Experiment& o, const std::string& run, const Config& c) try {
   std::string path = file_in(run, "probe.json");
   if (!exists(path)) return false;
   json::Value probe = json::parse(nc::io::read_file(path, 1 << 20), path);
@@ -99,6 +100,8 @@ bool probed(const Experiment& o, const std::string& run, const Config& c) {
   return epochs && limit && epochs->as_i64() == o.probe_epochs && limit->as_i64() == o.probe_limit &&
          probe.at("data").as_string() == c.data && probe.at("linear").items.size() == 6 &&
          probe.at("baselines").at("random_linear").items.size() == 6;
+} catch (const nc::DataError&) {
+  return false;
 }
 
 std::string network_of(const Config& c) { return c.norm + " norm" + (trains_pair(c) ? ", a pair" : ""); }
@@ -158,8 +161,20 @@ void drop_idle(const Experiment& o, std::vector<Cell>& cells) {
     if (count == cells.size()) refuse_option(option, "experiment " + o.what);
 }
 
+// Its page and its table are written anew each time; what is not an experiment's stays.
+void check_out(const Experiment& o) {
+  nc::check(!exists(file_in(o.out, "config.json")), "out",
+            [&] { return o.out + " holds a run (config.json), not an experiment; choose another --out"; });
+  for (const auto& [name, ours] : {std::pair{"report.html", "<title>Experiment: "}, {"table.md", "|  | "}}) {
+    std::string path = file_in(o.out, name);
+    nc::check(!exists(path) || nc::io::read_file(path, nc::u64{1} << 32).find(ours) != std::string::npos, "out",
+              [&] { return path + " is not of an experiment; move it away, or choose another --out"; });
+  }
+}
+
 // What would stop the experiment after hours is found before it begins.
 std::vector<Cell> checked_cells(const Experiment& o) {
+  check_out(o);
   bool sweep = o.what == "lambda" || o.what == "negatives" || o.what == "permutations";
   nc::check(sweep || o.values.empty(), "values",
             [&] { return "--values is for the sweeps lambda, negatives and permutations, not " + o.what; });
@@ -167,11 +182,20 @@ std::vector<Cell> checked_cells(const Experiment& o) {
             [&] { return "--methods is for layers, invariance and pairs, not the sweep " + o.what; });
   nc::check(!o.training.is_given(o.what), "values",
             [&] { return "--" + o.what + " is swept; name what it takes by --values"; });
+  for (double v : o.values)
+    nc::check(o.what == "lambda" || v == std::round(v), "values",
+              [&] { return "--values " + exact_number(v) + ": " + o.what + " are counted; give whole numbers"; });
   Data data(o.training.data);
   nc::check<nc::DataError>(data.train.labelled() && data.test.labelled(), "experiment", [&] {
     return o.training.data + " has no labels for both train and test, so nothing can be probed";
   });
   std::vector<Cell> cells = cells_of(o, data.train.channels == 3);
+  std::set<std::string> names;
+  for (const Cell& cell : cells) {
+    const char* option = sweep ? "values" : "methods";
+    nc::check(names.insert(cell.name).second, option,
+              [&] { return cell.name + " is asked for twice; name each of --" + option + " once"; });
+  }
   drop_idle(o, cells);
   for (const Cell& cell : cells) {
     Config c;
@@ -220,7 +244,10 @@ void experiment(const Experiment& o) {
       if (!run.quiet) std::printf("--- %s\n", run.out.c_str());
       if (exists(file_in(run.out, "encoder.safetensors"))) check_kept(run);
       else pretrain(run);
-      if (interrupted()) return;
+      if (interrupted()) {
+        std::fprintf(stderr, "nacre: the experiment stops here; the same command continues it\n");
+        return;
+      }
       std::string probe_file = file_in(run.out, "probe.json");
       Config kept = read_config(run.out);
       std::string& baselines = measured[network_of(kept)];

@@ -63,7 +63,7 @@ std::string over(const std::vector<Result>& seeds, F&& f, int digits = 1) {
 // Rows: one a cell; columns: kNN, stages, minutes.
 Table table_of(const std::vector<Cell>& cells, const std::vector<std::vector<Result>>& results) {
   Table table{{"", "epochs", "kNN %"}};
-  for (const auto& stage : results[0][0].linear) table[0].push_back(stage.first + " %");
+  for (const auto& stage : results[0][0].linear) table[0].push_back("linear " + stage.first + " %");
   table[0].push_back("minutes");
   for (std::size_t i = 0; i < cells.size(); ++i) {
     const auto& r = results[i];
@@ -119,19 +119,41 @@ const char* about(const std::string& what) {
     return "Every method with the compute of the PIRL run: epochs are scaled by the pictures (or parts of them) that "
            "an encoder sees forward and backward for one sample; a pass without gradient counts a third. CMC trains "
            "a pair of networks, which together have twice the features.";
-  return "One option is changed, everything else is kept.";
+  if (what == "lambda")
+    return "PIRL runs that differ in lambda alone: the weight of the patch term. At 0 it is NPID, which never sees a "
+           "patch.";
+  if (what == "negatives")
+    return "PIRL runs that differ in negatives alone: how many rows of the memory bank each sample is pushed from.";
+  return "Jigsaw runs that differ in permutations alone: how many orders of the nine patches are to be told apart.";
+}
+
+// The options that were given and make the result, without those that the protocol's sentence names.
+std::string others_given(const Pretrain& o) {
+  std::string s;
+  each_option(o, [&]<class T>(const std::string& name, const T& value) {
+    for (const char* told : {"data", "model", "width", "image-size", "epochs", "batch", "lr", "optimizer", "augment",
+                             "seed", "limit", "save-every", "log-every"})
+      if (name == told) return;
+    if (!o.is_given(name)) return;
+    s += (s.empty() ? "" : ", ") + name;
+    if constexpr (std::same_as<T, std::string>) s += " " + value;
+    else if constexpr (!std::same_as<T, bool>) s += " " + svg::number(static_cast<double>(value), 15);
+    else if (!value) s += " off";
+  });
+  return s.empty() ? s : "Where a method has the option: " + s + ". ";
 }
 
 // Of all runs; `c` is the first one's. What differs between them stands in the table.
 std::string protocol(const Experiment& o, const Config& c) {
   auto of = [](nc::i64 n, const std::string& what) { return std::to_string(n) + " " + what; };
+  auto epochs = [&](nc::i64 n) { return of(n, n == 1 ? "epoch" : "epochs"); };
   std::string s = "Trained on " + of(c.pictures, "pictures of ") + o.training.data + ", " +
                   of(c.image_size, "pixels; ") + c.model + " of width " + of(c.width, "for ") +
-                  of(o.training.epochs, "epochs") + (o.what == "pairs" ? " of PIRL" : "") + ", batches of " +
+                  epochs(o.training.epochs) + (o.what == "pairs" ? " of PIRL" : "") + ", batches of " +
                   std::to_string(c.batch) + "; " + c.optimizer + ", learning rate " + svg::number(c.lr) + ", " +
-                  c.augment + " augmentation. ";
+                  c.augment + " augmentation. " + others_given(o.training);
   if (o.what != "invariance")
-    s += "Probed for " + of(o.probe_epochs, "epochs") +
+    s += "Probed for " + epochs(o.probe_epochs) +
          (o.probe_limit > 0 ? " on at most " + of(o.probe_limit, "labelled pictures. ") : ". ");
   std::string first = std::to_string(o.training.seed), last = std::to_string(o.training.seed + o.seeds - 1);
   return s +
@@ -142,6 +164,7 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
                     const std::vector<std::vector<Result>>& results, const Table& table) {
   nc::train::Page page("Experiment: " + o.what);
   page.text(about(o.what));
+  const std::string seed = "seed " + std::to_string(o.training.seed) + ".";
   if (o.what == "invariance") {
     svg::LineChart own{
         .name = "own head, patches shuffled", .x_name = "distance", .lines = {}, .marks = {}, .y_name = "pictures"};
@@ -163,14 +186,15 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
       add(trunk, cells[i].name, r.linear_head.own_histogram, i);
       if (!r.own) continue;
       add(own, cells[i].name, r.own->own_histogram, i);
-      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram, i + cells.size());
+      add(own, cells[i].name + ", untrained", r.own_untrained->own_histogram, i + 12);  // dotted
     }
-    if (!own.lines.empty()) page.figure(own, "Further left: the order of the patches changes less of the answer.");
-    page.figure(trunk, "Further left: a picture and its patches lie nearer.");
+    if (!own.lines.empty())
+      page.figure(own, "Further left: the order of the patches changes less of the answer; " + seed);
+    page.figure(trunk, "Further left: a picture and its patches lie nearer; " + seed);
   } else {
     svg::LineChart chart{.name = "linear probe, percent right", .x_name = "stage", .lines = {}, .marks = {}};
-    auto add = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& stages) {
-      svg::Line line{name, {}, {}, static_cast<int>(chart.lines.size())};
+    auto add = [&](const std::string& name, const std::vector<std::pair<std::string, double>>& stages, int color) {
+      svg::Line line{name, {}, {}, color};
       for (const auto& [stage, top1] : stages)
         if (stage != "pool") {
           line.x.push_back(static_cast<double>(line.x.size()));
@@ -178,10 +202,10 @@ std::string page_of(const Experiment& o, const std::vector<Cell>& cells,
         }
       chart.lines.push_back(line);
     };
-    for (std::size_t i = 0; i < cells.size(); ++i) add(cells[i].name, results[i][0].linear);
-    for (const auto& [name, r] : untrained(results)) add(name, (*r)[0].untrained);
-    page.figure(chart,
-                "Stage 0 is the stem, 1 to 4 are the residual stages; seed " + std::to_string(o.training.seed) + ".");
+    for (std::size_t i = 0; i < cells.size(); ++i) add(cells[i].name, results[i][0].linear, static_cast<int>(i));
+    int grey = 0;
+    for (const auto& [name, r] : untrained(results)) add(name, (*r)[0].untrained, --grey);
+    page.figure(chart, "Stage 0 is the stem, 1 to 4 are the residual stages; " + seed);
   }
   page.table(table[0], {table.begin() + 1, table.end()});
   page.text(protocol(o, results[0][0].config));

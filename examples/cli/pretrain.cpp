@@ -391,8 +391,7 @@ void pretrain(const Pretrain& asked) {
     return;
   }
   finish(config, images, learner);
-  stop_signal = 0;  // too late to interrupt anything
-  std::signal(SIGINT, SIG_DFL);  // what comes next has nothing to save
+  std::signal(SIGINT, SIG_DFL);  // what an experiment does next has nothing to save
   std::signal(SIGTERM, SIG_DFL);
 }
 

@@ -11,7 +11,7 @@ expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 
 for run in jigsaw-seed1 jigsaw-seed2 pirl-seed1 pirl-seed2; do
   [ -s "layers/$run/probe.json" ] || fail "$run was not probed"
 done
-holds layers/table.md '^\|  \| epochs \| kNN % \| stem % \| layer1 % \| layer2 % \| layer3 % \| layer4 % \| pool % \| minutes \|$'
+holds layers/table.md '^\|  \| epochs \| kNN % \| linear stem % \| linear layer1 % \| linear layer2 % \| linear layer3 % \| linear layer4 % \| linear pool % \| minutes \|$'
 for row in jigsaw pirl untrained; do holds layers/table.md "^\| $row \|"; done
 holds layers/table.md ' ± '
 holds layers/report.html '<svg'
@@ -33,11 +33,29 @@ expect 2 "started with other options: --width" "$NACRE" experiment layers $puzzl
 # shellcheck disable=SC2086
 expect 2 "started with other options" "$NACRE" experiment layers $base --methods jigsaw,pirl --out layers
 
-# --- a probe of another protocol is made anew
+# --- a probe of another protocol is made anew, and a torn one
 "$NACRE" probe --run layers/jigsaw-seed1 --layers last --epochs 2 --quiet || fail "a probe"
+truncate -s 100 layers/pirl-seed2/probe.json
 # shellcheck disable=SC2086
 expect 0 "" "$NACRE" experiment layers $puzzles --methods jigsaw,pirl --seeds 2 --out layers
 holds layers/jigsaw-seed1/probe.json '"layer1":'
+same "$before" "$(state layers/pirl-seed2)" "a run with a torn probe"
+
+# --- a signal ends it, too where the training has ended and only the encoder is to be written
+set -m # job control: a background job of a script would ignore SIGINT
+# shellcheck disable=SC2086
+"$NACRE" experiment layers $puzzles --epochs 1 --methods jigsaw,pirl --out signal 2>err.txt &
+pid=$!
+set +m
+wait_for test -e signal/jigsaw-seed1/checkpoint.safetensors # the only one: after the last step
+kill -INT $pid
+wait $pid
+same 130 $? "code of SIGINT"
+[ ! -e signal/pirl-seed1 ] || fail "the next run has begun after SIGINT"
+# shellcheck disable=SC2086
+expect 0 "" "$NACRE" experiment layers $puzzles --epochs 1 --methods jigsaw,pirl --out signal
+holds signal/report.html 'of width 2 for 1 epoch, batches of 16;.* Where a method has the option: negatives 20, dim 8, permutations 10. Probed for 1 epoch '
+grep -o '<polyline class="[^"]*"' signal/report.html | tail -n 1 | grep -q 'line baseline"' || fail "the untrained line is not grey"
 
 # --- what would stop it is found before it begins
 pictures a.npy 200 16 16 1
@@ -51,8 +69,25 @@ pictures a.npy 200 16 16 1
   expect 2 "lambda is swept" "$NACRE" experiment lambda $base --lambda 0.3 --out none
   expect 2 "chunk is for simclr and supcon, not experiment layers" \
     "$NACRE" experiment layers $base --methods jigsaw,pirl --chunk 8 --out none
+  expect 2 "64.7: negatives are counted; give whole numbers" \
+    "$NACRE" experiment negatives --data fashion-mnist:idx --values 10,64.7 --out none
+  expect 2 "permutations-10 is asked for twice; name each of --values once" \
+    "$NACRE" experiment permutations $base --values 10,20,1e1 --out none
+  expect 2 "pirl is asked for twice; name each of --methods once" \
+    "$NACRE" experiment layers $base --methods pirl,pirl --out none
 }
 [ ! -e none ] || fail "a refused experiment leaves a directory"
+
+# --- what is not an experiment's is not replaced
+mkdir mine && echo "<title>Mine</title>" >mine/report.html
+# shellcheck disable=SC2086
+{
+  expect 2 "layers/pirl-seed1 holds a run" "$NACRE" experiment layers $base --out layers/pirl-seed1
+  expect 2 "mine/report.html is not of an experiment" "$NACRE" experiment layers $base --out mine
+  mv mine/report.html mine/table.md
+  expect 2 "mine/table.md is not of an experiment" "$NACRE" experiment layers $base --out mine
+}
+same "<title>Mine</title>" "$(cat mine/*)" "what lies in mine"
 
 # --- the other kinds
 # shellcheck disable=SC2086
@@ -64,6 +99,8 @@ pictures a.npy 200 16 16 1
 holds invariance/table.md '^\| jigsaw (\| [0-9.]+ ± [0-9.]+ ){3}\| - \| - (\| [0-9.]+ ± [0-9.]+ ){2}\|$'
 holds invariance/table.md '^\| pirl (\| [0-9.]+ ± [0-9.]+ ){7}\|$'
 holds invariance/report.html 'jigsaw, untrained'
+holds invariance/report.html 'lie nearer; seed 1\.'
+holds lambda/report.html 'PIRL runs that differ in lambda alone'
 awk -F'|' '/^. (jigsaw|pirl) / && $3 == $5 { exit 1 }' invariance/table.md || fail "training has not moved a head"
 holds lambda/lambda-0-seed1/config.json '"lambda":0,'
 holds lambda/lambda-1-seed1/config.json '"lambda":1,'
