@@ -10,8 +10,11 @@
 namespace cli {
 
 inline std::string task_of(const Config& c) {
-  constexpr const char* tasks[][2] = {
-      {"pirl", "find a picture's own memory among those of others, from the picture and from a shuffled or turned one"},
+  const std::string made = c.pretext == "rotation" ? "turned"
+                           : c.pretext == "jigsaw" ? "shuffled"
+                                                   : "turned and shuffled";
+  const std::pair<const char*, std::string> tasks[] = {
+      {"pirl", "find a picture's own memory among those of others, from the picture and from a " + made + " one"},
       {"npid", "find a picture's own memory among those of others"},
       {"jigsaw", "name the order into which nine patches were shuffled"},
       {"rotnet", "name by how many quarter turns a picture was rotated"},

@@ -178,19 +178,18 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--bank-init", pt.bank_init,
                 "rows before training: the untrained encoder's (encode) or random (the paper's)")
       ->check(CLI::IsMember({"encode", "random"}));
-  c->add_option("--lambda", pt.lambda, "pirl: weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
-  c->add_option("--pretext", pt.pretext, "pirl: what the second branch sees")
+  c->add_option("--lambda", pt.lambda, "weight of the patch term; 0 is NPID")->check(between(0.0, 1.0));
+  c->add_option("--pretext", pt.pretext, "what the second branch sees")
       ->check(CLI::IsMember({"jigsaw", "rotation", "jigsaw-rotation"}));
-  c->add_option("--permutations", pt.permutations, "jigsaw: orders to tell apart")->check(CLI::Range(2, 10000));
-  c->add_option("--spread", pt.spread, "jigsaw: how far apart the orders lie")
+  c->add_option("--permutations", pt.permutations, "orders to tell apart")->check(CLI::Range(2, 10000));
+  c->add_option("--spread", pt.spread, "how far apart the orders lie")
       ->check(CLI::IsMember({"max_min", "max_avg"}));
-  c->add_option("--encoder-momentum", pt.encoder_momentum, "moco: of the key encoder")->check(between(0.0, 1.0));
-  c->add_option("--groups", pt.groups, "moco, moco-v2: runs a batch is cut into for batch norm")
+  c->add_option("--encoder-momentum", pt.encoder_momentum, "of the key encoder")->check(between(0.0, 1.0));
+  c->add_option("--groups", pt.groups, "runs a batch is cut into for batch norm")
       ->check(CLI::Range(1, 1 << 20));
-  c->add_option("--chunk", pt.chunk,
-                "simclr, supcon: views in the encoder at a time, for a --batch beyond memory; 0: all")
+  c->add_option("--chunk", pt.chunk, "views in the encoder at a time, for a --batch beyond memory; 0: all")
       ->check(CLI::Range(0, 1 << 21));
-  c->add_flag("--mochi", pt.mochi, "moco, moco-v2: mix harder negatives from the hardest of the queue");
+  c->add_flag("--mochi", pt.mochi, "mix harder negatives from the hardest of the queue");
   c->add_option("--hardest", pt.hardest, "only so many of the most similar negatives; 0: all")
       ->check(CLI::Range(0, 1 << 30));
   c->add_option("--semi-hard", pt.semi_hard,
@@ -200,7 +199,8 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
       ->check(between(0.0, 0.999));
   c->add_option("--beta", pt.beta, "weigh hard negatives more (Robinson et al.)")
       ->check(between(0.0, 1e3));
-  c->add_option("--tau-plus", pt.tau_plus, "share of negatives that are not (Chuang et al.)")
+  c->add_option("--tau-plus", pt.tau_plus,
+                "share of the negatives that are the sample's own kind, to allow for (Chuang et al.)")
       ->check(between(0.0, 0.999));
   c->add_option("--loss", pt.loss, "form of the contrastive term")
       ->check(CLI::IsMember({"info_nce", "nce_paper", "nce_constant"}));
@@ -226,6 +226,9 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_flag("--stop-on-collapse", pt.stop_on_collapse, "end with code 5 when the embeddings shrink to a point");
   c->add_flag("--quiet", pt.quiet, "no progress");
   c->add_flag("--json", pt.json, "progress as one JSON object a line on stdout");
+  for (auto* option : c->get_options())
+    if (std::string methods = cli::takers(option->get_name(false, false).substr(2)); !methods.empty())
+      option->description(methods + ": " + option->get_description());
 }
 
 std::vector<std::string> given_options(const CLI::App* c) {

@@ -273,6 +273,12 @@ const Row& row_of(const Pretrain& c) {
 bool takes(const Row& row, const std::string& option) {
   return (" " + row.takes).find(" " + option + " ") != std::string::npos;
 }
+std::string names_of(const std::string& option, bool taken) {
+  std::string names;
+  for (const Row& row : table)
+    if (takes(row, option) == taken) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  return names;
+}
 
 }  // namespace
 
@@ -301,16 +307,20 @@ std::vector<std::string> idle_options(const Pretrain& o) {
   return idle;
 }
 
+std::string takers(const std::string& option) {
+  std::string those = names_of(option, true), others = names_of(option, false);
+  return those.size() > others.size() ? "all but " + others : those;
+}
+
 void refuse_option(const std::string& option, const std::string& where) {
-  std::string names;
-  for (const Row& row : table)
-    if (takes(row, option)) names += (names.empty() ? "" : ", ") + std::string(row.name);
+  std::string names = names_of(option, true);
   if (std::size_t last = names.rfind(", "); last != std::string::npos) names.replace(last, 1, " and");
   nc::fail(option, "--" + option + " is for " + names + ", not " + where + "; leave it out");
 }
 
 double pictures_a_sample(const Config& c) { return row_of(c).pictures(c); }
 
+bool needs_labels(const Config& c) { return row_of(c).labels; }
 bool trains_pair(const Config& c) { return row_of(c).make == cmc; }
 Encoder untrained_encoder(const Config& c) {
   nc::Key key = nc::Key{static_cast<nc::u64>(c.seed)}.fold("encoder");
@@ -355,7 +365,7 @@ void check_method(const Config& c, const nc::data::Images& images) {
   nc::check(c.chunk != 1 || c.norm != "batch", "chunk", [] {
     return std::string("--chunk 1 leaves batch norm nothing to take statistics of; raise it, or choose --norm group");
   });
-  nc::check<nc::DataError>(!row_of(c).labels || images.labelled(), "method",
+  nc::check<nc::DataError>(!needs_labels(c) || images.labelled(), "method",
                            [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });
   nc::check(!has_bank(c) || c.negatives < images.size(), "negatives", [&] {
     return "--negatives " + std::to_string(c.negatives) + " is not below the " + std::to_string(images.size()) +

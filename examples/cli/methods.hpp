@@ -28,6 +28,7 @@ struct Learner {
 void take_defaults(Config& config);
 // Of whole size, that an encoder sees forward and backward for one sample; a pass without gradient counts a third.
 double pictures_a_sample(const Config& config);
+bool needs_labels(const Config& config);  // trains on the classes
 bool trains_pair(const Config& config);  // of encoders, not one ResNet
 Encoder untrained_encoder(const Config& config);  // the weights a run begins with
 bool has_bank(const Config& config);  // pushes from rows of a memory bank

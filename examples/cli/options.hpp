@@ -68,6 +68,7 @@ struct Inspect {
 };
 
 const std::vector<std::string>& method_names();
+std::string takers(const std::string& option);  // "pirl, npid, cmc": the methods it is for; empty: every training
 
 void pretrain(const Pretrain& options);
 void check_same_options(const Pretrain& asked);  // of a run that exists; Error where they differ

@@ -271,6 +271,7 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyM
               nc::threads() == 1 ? "" : "s", nc::backend::isa_name());
   if (double loss = uninformed_loss(c); loss > 0)
     std::printf("loss of an encoder that tells nothing apart: %.2f\n", loss);
+  std::printf("spread below: deviation of the unit embeddings times sqrt(d); 1 is healthy, 0 collapsed\n");
   if (double loss = initial_loss(c); loss > 0) std::printf("loss expected at the start: %.2f\n", loss);
   if (!images.classes.empty())
     std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));
@@ -358,7 +359,7 @@ void pretrain(const Pretrain& asked) {
   }
   nc::check(config.batch <= images.size(), "batch", [&] {
     return "--batch " + std::to_string(config.batch) + " is more than the " + std::to_string(images.size()) +
-           " pictures of " + config.data;
+           " pictures of " + (config.limit == images.size() ? "--limit" : config.data) + "; lower --batch";
   });
   nc::check(!config.decay_all || config.optimizer == "sgd", "decay-all",
             [&] { return "--decay-all is for --optimizer sgd, not " + config.optimizer; });
@@ -376,13 +377,12 @@ void pretrain(const Pretrain& asked) {
 
   std::optional<Lock> lock;  // until the encoder is written
   auto begin = [&](auto optimizer) { train(config, images, learner, std::move(optimizer), key, lock, resuming); };
-  auto& m = learner.method;
   const double momentum = config.momentum, decay = config.weight_decay;
   const nc::optim::SgdOptions sgd{.momentum = momentum, .weight_decay = decay, .decay_all = config.decay_all};
-  if (config.optimizer == "sgd") begin(nc::optim::Sgd<float>(m, sgd));
+  if (config.optimizer == "sgd") begin(nc::optim::Sgd<float>(learner.method, sgd));
   else if (config.optimizer == "lars")
-    begin(nc::optim::Lars<float>(m, {.momentum = momentum, .weight_decay = decay}));
-  else begin(nc::optim::AdamW<float>(m, {.weight_decay = decay}));
+    begin(nc::optim::Lars<float>(learner.method, {.momentum = momentum, .weight_decay = decay}));
+  else begin(nc::optim::AdamW<float>(learner.method, {.weight_decay = decay}));
 
   if (stop_signal) {
     std::fprintf(stderr,

@@ -40,18 +40,24 @@ void read_linear(const json::Value& v, nc::train::ReportScores& scores) {
 
 void read_probe(const std::string& path, nc::train::ReportRun& run) {
   if (!exists(path)) return;
-  json::Value v = json::parse(nc::io::read_file(path, 1 << 20), path);
-  run.trained.knn = v.at("knn").at("top1").as_double();
-  run.k = v.at("knn").at("k").as_i64();
-  read_linear(v.at("linear"), run.trained);
-  const json::Value& base = v.at("baselines");
-  run.untrained.knn = base.at("random_knn").as_double();
-  read_linear(base.at("random_linear"), run.untrained);
-  run.pixels.knn = base.at("pixels_knn").as_double();
-  run.pixels.linear.emplace_back("pixels", base.at("pixels_linear").as_double());
+  try {
+    json::Value v = json::parse(nc::io::read_file(path, 1 << 20));
+    run.trained.knn = v.at("knn").at("top1").as_double();
+    run.k = v.at("knn").at("k").as_i64();
+    read_linear(v.at("linear"), run.trained);
+    const json::Value& base = v.at("baselines");
+    run.untrained.knn = base.at("random_knn").as_double();
+    read_linear(base.at("random_linear"), run.untrained);
+    run.pixels.knn = base.at("pixels_knn").as_double();
+    run.pixels.linear.emplace_back("pixels", base.at("pixels_linear").as_double());
+  } catch (const nc::DataError& e) {
+    nc::fail<nc::DataError>("report", path + " is not what nacre probe writes: " + e.what() +
+                                          "; probe the run anew, or remove the file");
+  }
 }
 
-// The pictures of the page: views, nearest neighbours among test pictures, principal components.
+// The pictures of the page: views; of the test split, or of train where there is none, nearest neighbours and
+// principal components.
 void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::train::ReportRun& run) {
   nc::Key key{static_cast<nc::u64>(config.seed)};
   run.views.push_back(
@@ -63,6 +69,7 @@ void add_pictures(const Config& config, const nc::data::DataSplits& data, nc::tr
   if (!exists(path) || source.empty()) return;
   Encoder encoder = Encoder::load(path);
   nc::data::Images images = nc::data::limit(source, gallery, key.fold("report"));
+  run.gallery = std::to_string(images.size()) + " pictures of the " + (data.test.empty() ? "train" : "test") + " split";
   nc::Tensor<float> rows = nc::eval::embed_all(encoder, evaluation_pictures(images, config), images.size());
 
   auto picture = [&](nc::i64 i) {
@@ -117,6 +124,7 @@ nc::train::ReportRun collect(const std::string& directory) {
   });
   run.config.emplace_back("pictures", std::to_string(config.pictures));
   run.task = task_of(config);
+  run.saw_labels = needs_labels(config);
   run.note = note_of(config);
   run.dim = monitored_dim(config);
   if (double loss = initial_loss(config); loss > 0) run.initial_loss = loss;

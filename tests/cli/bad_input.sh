@@ -21,7 +21,8 @@ for bad in --epochs=0 --batch=0 --batch=1 --batch=1.5 --momentum=1 --width=0 --l
   --model=resnet19 --threads=-1 --mean=1,2 --std=red --std=0 --std=nan --batch=99999999999999999999; do
   expect 2 "${bad%%=*}|${bad:2:3}" train new "$bad"
 done
-expect 2 "batch 201 is more than the 200" train new --batch 201
+expect 2 "batch 201 is more than the 200 pictures of npy:a.npy; lower --batch" train new --batch 201
+expect 2 "batch 16 is more than the 15 pictures of --limit; lower --batch" train new --limit 15
 expect 2 "negatives 200 is not below the 200 pictures of npy:a.npy" train new --negatives 200
 expect 2 "negatives 200 is not below the 200 pictures" train new --negatives 200 --include-self
 expect 2 "batch 16 is more than the 10" "$NACRE" pretrain --data npy:few.npy $tiny --out new
@@ -52,6 +53,10 @@ mkdir -p empty classes/train/cat bad/train/cat
 bad_data "no .jpg, .jpeg or .png lies in 'empty/train/CLASS/' or 'empty/unlabeled/'" folder:empty
 bad_data "no .jpg" folder:classes
 bad_data "" folder:nowhere
+for kind in cifar10 cifar100 stl10; do
+  bad_data "there is no folder 'nowhere'; give the folder that holds" $kind:nowhere
+  bad_data "'empty' holds no (test_batch|test|train_X).bin; give the folder that holds .*(train_X.bin|binary)" $kind:empty
+done
 bad_data "" npy:nowhere.npy
 bad_data "names no place" folder
 bad_data "none of" tape:x
@@ -99,8 +104,11 @@ done
 expect 3 "holds no run" "$NACRE" pretrain --resume --out nowhere
 expect 3 "holds no run" "$NACRE" embed --run nowhere --data npy:a.npy --out e.npy
 expect 3 "no labels" "$NACRE" probe --run good --quiet
-expect 3 "nowhere" "$NACRE" embed --weights nowhere --data npy:a.npy --out e.npy
-expect 3 "nowhere" "$NACRE" inspect nowhere
+expect 3 "no file nowhere; name an encoder.safetensors" "$NACRE" embed --weights nowhere --data npy:a.npy --out e.npy
+expect 3 "checkpoint.safetensors is the checkpoint of a training; name the encoder.safetensors beside it" \
+  "$NACRE" embed --weights good/checkpoint.safetensors --data npy:a.npy --out e.npy
+expect 3 "no file nowhere; name a .safetensors or .npy file" "$NACRE" inspect nowhere
+expect 3 "empty is a folder; name a .safetensors or .npy file" "$NACRE" inspect empty
 expect 3 "a.npy: is not a safetensors file: the header's length [0-9]+ is above" \
   "$NACRE" embed --weights a.npy --data npy:a.npy --out e.npy
 for file in c.txt few.npy; do
@@ -141,6 +149,11 @@ for text in '' '{' '[]' '{}' '{"version":"0.1.0","width":"wide"}'; do
   expect 3 "config.json" "$NACRE" probe --run broken
 done
 [ ! -e e.npy ] || fail "embed left a file behind"
+cp -r good scored
+for text in '' '[]' '{}' '{"knn":3}'; do
+  printf '%s' "$text" >scored/probe.json
+  expect 3 "scored/probe.json is not what nacre probe writes: .*; probe the run anew" "$NACRE" report scored
+done
 
 # --- a run that exists
 expect 2 "already holds a run; continue it with --resume" train good --epochs 1

@@ -105,7 +105,7 @@ TEST_CASE("an empty folder, a missing one and an unknown SPEC say what to do") {
   CHECK(refusal("folder:no/such").find("no folder") != std::string::npos);
   for (const char* kind : {"cifar10", "cifar100", "stl10"}) {
     CHECK(refusal(std::string(kind) + ":no/such").find("no folder") != std::string::npos);
-    CHECK(refusal(std::string(kind) + ":" + f.path).find("No such file") != std::string::npos);
+    CHECK(refusal(std::string(kind) + ":" + f.path).find("give the folder that holds") != std::string::npos);
     CHECK(refusal(kind).find("names no place") != std::string::npos);
   }
   CHECK(refusal("imagenet:x").find("begins with none of") != std::string::npos);

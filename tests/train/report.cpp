@@ -115,6 +115,32 @@ TEST_CASE("the settings in which runs differ are marked, equal baselines are dra
   CHECK(count(report_page({a, b}), ">nothing told apart, b<") == 1);
 }
 
+TEST_CASE("the page says which pictures it looks among, which stage is best, and who was told the classes") {
+  ReportRun a = full("a"), b = full("b");
+  a.gallery = "2000 pictures of the test split";
+  std::string page = report_page({a});
+  CHECK(has(page, "Looked for among 2000 pictures of the test split."));
+  CHECK(has(page, "Each point is one of 2000 pictures of the test split."));
+  CHECK(has(page, "at pool; untrained 79.0 at stem, pixels 82.0"));
+  CHECK(has(page, "training never saw"));
+  CHECK(!has(page, "more</li>"));
+  a.saw_labels = true;
+  CHECK(has(report_page({a}), "training was told of its own pictures"));
+  page = report_page({b, a});
+  CHECK(has(page, "only these runs were told in training: a. "));
+  CHECK(!has(page, "never saw"));
+  for (int c = 2; c < 23; ++c) a.classes.push_back("class " + std::to_string(c));
+  CHECK(has(report_page({a}), "<li>and 3 more</li>"));
+}
+
+TEST_CASE("runs whose names are too long for a chart are numbered, in the chart as in the table and the legend") {
+  std::string page = report_page({full("jigsaw-seed1"), full("b")});
+  for (const char* part : {">run 1: jigsaw-seed1<", ">run 2: b<", "<b>b</b><span class=\"sub\">run 2</span>",
+                           "class=\"label\">run 1<", "class=\"label\">run 2<"})
+    CHECK_MESSAGE(has(page, part), part);
+  CHECK(!has(report_page({full("a"), full("b")}), "run 1"));
+}
+
 TEST_CASE("long series are thinned, and the mean of a noisy curve is drawn over it") {
   svg::LineChart chart{.name = "loss", .lines = {{"run", {}, {}, 2}}, .marks = {}, .smooth = true};
   for (int i = 0; i < 100000; ++i) {

@@ -52,6 +52,8 @@ struct ReportRun {
   i64 k = 200;                                        // of kNN
   double chance = not_measured;                       // percent
   std::vector<ReportPicture> views;                   // augmented views and patches, wide sheets or single pictures
+  bool saw_labels = false;                            // training was told the classes
+  std::string gallery;  // what neighbours and points are of: "2000 pictures of the test split"; may be empty
   std::vector<std::vector<ReportPicture>> neighbors;  // rows: the query, then its nearest, nearest first
   Tensor<double> points;                              // [N, 2] principal components, or empty
   Tensor<i64> labels;                                 // [N], or empty

@@ -3,6 +3,7 @@
 
 #include <nacre/train/page.hpp>
 #include <nacre/train/report.hpp>
+#include <nacre/train/report_text.hpp>
 #include <nacre/train/svg.hpp>
 
 #include <algorithm>
@@ -11,39 +12,6 @@
 namespace nacre::train {
 
 namespace detail {
-
-struct MetricText {
-  const char *name, *title, *about;
-};
-inline constexpr MetricText metric_texts[] = {
-    {"loss", "Loss",
-     "Healthy: falls, fast at first, then slowly. Flat at a dashed line, where one is drawn: nothing is told apart, "
-     "nothing is learnt."},
-    {"std", "Spread",
-     "Standard deviation of the unit embeddings, per dimension. Healthy: near 1/√d. Sinking to 0 is collapse: every "
-     "picture gets the same embedding."},
-    {"alignment", "Alignment",
-     "Squared distance between the embeddings of a picture and of its other view. Healthy: well below 2, the distance "
-     "of two random directions, while uniformity stays low."},
-    {"uniformity", "Uniformity",
-     "How evenly the embeddings cover the sphere; lower is more even. Healthy: approaches the dashed line of random "
-     "directions. 0 is collapse."},
-    {"effective_rank", "Effective rank",
-     "How many directions the embeddings really use. Healthy: grows to a good part of the dimensions. 1 means that all "
-     "lie on one line."},
-    {"lr", "Learning rate",
-     "The length of a step: warm-up, then a cosine down to 0. Nothing to judge; it explains bends in the other "
-     "curves."},
-    {"samples_per_s", "Speed",
-     "Pictures a second, since the point before. Dips mean that something else wanted the processor or the disk."},
-};
-
-// log E exp(-2 |u - v|^2) of random directions in d dimensions: -4 + log 0F1(; d/2; 4)
-inline double random_uniformity(i64 d) {
-  double term = 1, sum = 1;
-  for (int k = 1; k < 40; ++k) sum += term *= 4 / (k * (static_cast<double>(d) / 2 + k - 1));
-  return -4 + std::log(sum);
-}
 
 inline std::string color_class(std::size_t run) { return "c" + std::to_string(run % 6); }
 
@@ -65,10 +33,21 @@ inline void add_mark(std::vector<svg::Mark>& marks, double at, const std::string
   marks.push_back({at, other && !run.empty() ? text + ", " + run : text});
 }
 
+// Runs of long names are numbered: a chart has room for eleven letters. "run 2", or "".
+inline std::string run_number(const std::vector<ReportRun>& runs, std::size_t r) {
+  bool fit = runs.size() < 2 || std::all_of(runs.begin(), runs.end(), [](const ReportRun& run) {
+               return run.name.size() <= 11;
+             });
+  return fit ? "" : "run " + std::to_string(r + 1);
+}
+
 inline std::string run_keys(const std::vector<ReportRun>& runs, bool baselines = false) {
   if (runs.size() < 2 && !baselines) return "";
   std::vector<LegendKey> names;
-  for (std::size_t r = 0; r < runs.size(); ++r) names.push_back({runs[r].name, color_class(r)});
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    std::string number = run_number(runs, r);
+    names.push_back({number.empty() ? runs[r].name : number + ": " + runs[r].name, color_class(r)});
+  }
   if (baselines) names.push_back({"the same network, untrained", "baseline"});
   return legend(names);
 }
@@ -111,18 +90,22 @@ struct Fact {
 // The same facts in the same order for every run.
 inline std::vector<Fact> facts(const ReportRun& run) {
   auto percent = [](double v) { return std::isfinite(v) ? svg::fixed(v, 1) + " %" : "–"; };
-  auto beside = [](double untrained, double pixels) {
+  auto beside = [](double untrained, double pixels, const std::string& stage = "") {
     std::string t;
-    if (std::isfinite(untrained)) t += "untrained " + svg::fixed(untrained, 1);
+    if (std::isfinite(untrained)) t += "untrained " + svg::fixed(untrained, 1) + (stage.empty() ? "" : " at " + stage);
     if (std::isfinite(pixels)) t += (t.empty() ? "pixels " : ", pixels ") + svg::fixed(pixels, 1);
     return t;
   };
   auto best = [](const ReportScores& scores) {
-    double top = not_measured;
-    for (const auto& [stage, value] : scores.linear)
-      if (!(value <= top)) top = value;
+    std::pair<std::string, double> top{"", not_measured};
+    for (const auto& score : scores.linear)
+      if (!(score.second <= top.second)) top = score;
     return top;
   };
+  auto [stage, accuracy] = best(run.trained);
+  auto [untrained_stage, untrained] = best(run.untrained);
+  std::string linear = beside(untrained, best(run.pixels).second, untrained_stage);
+  if (!stage.empty()) linear = "at " + stage + (linear.empty() ? "" : "; " + linear);
   auto last = [&](const char* name) {
     for (const ReportSeries& s : run.series)
       if (s.name == name && !s.value.empty()) return s.value.back();
@@ -131,7 +114,7 @@ inline std::vector<Fact> facts(const ReportRun& run) {
   auto number = [](double v, int decimals) { return std::isfinite(v) ? svg::fixed(v, decimals) : "–"; };
   double d = run.dim > 0 ? static_cast<double>(run.dim) : not_measured;
   return {{"kNN accuracy", beside(run.untrained.knn, run.pixels.knn), percent(run.trained.knn)},
-          {"best linear probe", beside(best(run.untrained), best(run.pixels)), percent(best(run.trained))},
+          {"best linear probe", linear, percent(accuracy)},
           {"last loss",
            std::isfinite(run.uninformed_loss) ? "nothing told apart: " + svg::fixed(run.uninformed_loss, 2) : "",
            number(last("loss"), 2)},
@@ -154,9 +137,9 @@ inline std::string summary(const std::vector<ReportRun>& runs) {
   s = "<div class=\"scroll\"><table><thead><tr><th></th>";
   for (const Fact& f : first) s += "<th>" + f.label + "</th>";
   s += "</tr></thead><tbody>";
-  for (const ReportRun& run : runs) {
-    s += "<tr><td><b>" + svg::escape(run.name) + "</b></td>";
-    for (const Fact& f : facts(run))
+  for (std::size_t r = 0; r < runs.size(); ++r) {
+    s += "<tr><td><b>" + svg::escape(runs[r].name) + "</b><span class=\"sub\">" + run_number(runs, r) + "</span></td>";
+    for (const Fact& f : facts(runs[r]))
       s += "<td class=\"big\">" + f.value + "<span class=\"sub\">" + svg::escape(f.beside) + "</span></td>";
     s += "</tr>";
   }
@@ -174,8 +157,8 @@ inline std::string probes(const std::vector<ReportRun>& runs) {
       if (std::find(stages.begin(), stages.end(), stage) == stages.end()) stages.push_back(stage);
     untrained = untrained || !run.untrained.linear.empty();
     if (asked) {
-      std::string name = runs.size() > 1 ? run.name : "trained";
-      near.rows.push_back({name.size() > 11 ? "run " + std::to_string(r + 1) : name,
+      std::string number = run_number(runs, r);
+      near.rows.push_back({runs.size() < 2 ? "trained" : number.empty() ? run.name : number,
                            {{run.name, run.trained.knn, color_class(r), false}}});
       if (std::isfinite(run.untrained.knn))
         near.rows.back().bars.push_back({run.name + ", untrained", run.untrained.knn, "baseline", runs.size() > 1});
@@ -200,10 +183,15 @@ inline std::string probes(const std::vector<ReportRun>& runs) {
     }
   }
   if (near.rows.empty() && linear.rows.empty()) return "";
+  std::string told;  // the runs whose training saw the classes
+  for (const ReportRun& run : runs)
+    if (run.saw_labels) told += (told.empty() ? "" : ", ") + svg::escape(run.name);
   std::string s =
-      "<h2>What the features are worth</h2><p>The encoder is frozen and its features are asked for the class, which "
-      "training never "
-      "saw. Learning shows as the distance to the same network before training, and to the bare pixels.</p>";
+      "<h2>What the features are worth</h2><p>The encoder is frozen and its features are asked for the class, which " +
+      (told.empty()       ? "training never saw. "
+       : runs.size() == 1 ? "training was told of its own pictures: what methods without labels are held against. "
+                          : "only these runs were told in training: " + told + ". ") +
+      "Learning shows as the distance to the same network before training, and to the bare pixels.</p>";
   s += run_keys(runs, untrained) + "<div class=\"grid wide\">";
   if (!near.rows.empty())
     s += card("Nearest neighbours",
@@ -297,10 +285,12 @@ inline std::string views(const std::vector<ReportRun>& runs) {
 inline std::string neighbors(const std::vector<ReportRun>& runs) {
   return each_run(
       runs,
-      "<h2>What it finds similar</h2><p>A test picture on the left, then the training pictures nearest to it. A solid "
-      "frame is the same class, a dashed one another: mistakes that make sense to the eye are a good sign.</p>",
+      "<h2>What it finds similar</h2><p>A picture on the left, then the pictures of the same set nearest to it. A "
+      "solid frame is the same class, a dashed one another: mistakes that make sense to the eye are a good sign.</p>",
       [](const ReportRun& run) {
         std::string s;
+        if (!run.gallery.empty() && !run.neighbors.empty())
+          s += "<p>Looked for among " + svg::escape(run.gallery) + ".</p>";
         for (const auto& row : run.neighbors) {
           s += "<div>";
           for (const ReportPicture& p : row) s += picture(p, 0);
@@ -314,7 +304,8 @@ inline std::string maps(const std::vector<ReportRun>& runs) {
   std::string s;
   for (const ReportRun& run : runs) {
     if (run.points.empty()) continue;
-    std::string about = "Each point is a picture.";
+    std::string about =
+        "Each point is " + (run.gallery.empty() ? "a picture" : "one of " + svg::escape(run.gallery)) + ".";
     if (run.explained.size() > 1)
       about +=
           " The two axes hold " + svg::number(100 * (run.explained[0] + run.explained[1]), 2) + " % of the variance.";
@@ -322,6 +313,7 @@ inline std::string maps(const std::vector<ReportRun>& runs) {
     for (std::size_t c = 0; c < run.classes.size() && c < 20; ++c)
       keys += "<li><i style=\"background:" + svg::class_color(static_cast<i64>(c)) + "\"></i>" +
               svg::escape(run.classes[c]) + "</li>";
+    if (run.classes.size() > 20) keys += "<li>and " + std::to_string(run.classes.size() - 20) + " more</li>";
     s += card(svg::escape(run.name), about,
               svg::render(svg::Scatter{"principal components", run.points, run.labels, run.classes}) + keys + "</ul>");
   }
