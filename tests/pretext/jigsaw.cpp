@@ -2,6 +2,8 @@
 #include <nacre/pretext/permutations.hpp>
 #include <nacre/pretext/rotation.hpp>
 
+#include "../helpers.hpp"
+
 #include <doctest/doctest.h>
 
 #include <cmath>
@@ -284,6 +286,23 @@ TEST_CASE("guard: with channel_shift the colours of a patch come from places of 
     CHECK(static_cast<i64>(apart.size()) == 4 * shift + 1);  // -2 shift .. 2 shift
   }
   CHECK_THROWS_AS(jigsaw_views({.channel_shift = -1}), Error);
+}
+
+TEST_CASE("without the image view the patches are the same, and no image is made") {
+  Tensor<u8> t = coordinates(32);
+  JigsawViews o = cutting(32), alone = o;
+  alone.with_image = false;
+  Batch b, c;
+  o.prepare(b, 2, 3);
+  alone.prepare(c, 2, 3);
+  for (i64 row : {0, 1}) {
+    o.fill(b, row, picture(t), plain, Key{5}.fold(static_cast<u64>(row)));
+    alone.fill(c, row, picture(t), plain, Key{5}.fold(static_cast<u64>(row)));
+  }
+  CHECK(c.image.empty());
+  CHECK(b.image.shape() == Shape{2, 32, 32, 3});
+  CHECK(test::same_bits(b.patches, c.patches));
+  CHECK(test::same_bits(b.order, c.order));
 }
 
 TEST_CASE("guard: patch_color.grey drops the colour of that share of patches") {
