@@ -288,15 +288,14 @@ inline std::string neighbors(const std::vector<ReportRun>& runs) {
       "<h2>What it finds similar</h2><p>A picture on the left, then the pictures of the same set nearest to it. A "
       "solid frame is the same class, a dashed one another: mistakes that make sense to the eye are a good sign.</p>",
       [](const ReportRun& run) {
-        std::string s;
-        if (!run.gallery.empty() && !run.neighbors.empty())
-          s += "<p>Looked for among " + svg::escape(run.gallery) + ".</p>";
+        std::string s, among;
+        if (!run.gallery.empty()) among = "<p>Looked for among " + svg::escape(run.gallery) + ".</p>";
         for (const auto& row : run.neighbors) {
           s += "<div>";
           for (const ReportPicture& p : row) s += picture(p, 0);
           s += "</div>";
         }
-        return s.empty() ? s : "<div class=\"near\">" + s + "</div>";
+        return s.empty() ? s : among + "<div class=\"near\">" + s + "</div>";
       });
 }
 
