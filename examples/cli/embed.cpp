@@ -2,7 +2,6 @@
 #include "encoder.hpp"
 #include "run.hpp"
 
-#include <nacre/data/file.hpp>
 #include <nacre/io/npy.hpp>
 
 #include <cstdio>
@@ -28,10 +27,7 @@ Eye open_eye(const Embed& o) {
                              [&] { return path + " is not there yet; finish the run with nacre pretrain --resume"; });
     return {Encoder::load(path), config.normalization, config.image_size};
   }
-  nc::check<nc::DataError>(nc::data::is_file(o.weights), "embed", [&] {
-    return (nc::data::is_directory(o.weights) ? o.weights + " is a folder" : "there is no file " + o.weights) +
-           "; name an encoder.safetensors, or a run by --run RUN";
-  });
+  check_file("embed", o.weights, "name an encoder.safetensors, or a run by --run RUN");
   nc::check<nc::DataError>(!nc::io::SafeTensors::open(o.weights).metadata().contains("step"), "embed", [&] {
     return o.weights + " is the checkpoint of a training; name the encoder.safetensors beside it, or the run by --run";
   });

@@ -1,7 +1,6 @@
 // nacre inspect: what is in a .safetensors or .npy file.
-#include "options.hpp"
+#include "run.hpp"
 
-#include <nacre/data/file.hpp>
 #include <nacre/io/npy.hpp>
 #include <nacre/io/safetensors.hpp>
 
@@ -35,10 +34,7 @@ void inspect(const Inspect& o) {
   auto head = [] {
     std::printf("%-44s %-5s %-20s %12s %12s %12s %s\n", "name", "type", "shape", "min", "max", "mean", "non-finite");
   };
-  nc::check<nc::DataError>(nc::data::is_file(o.file), "inspect", [&] {
-    return (nc::data::is_directory(o.file) ? o.file + " is a folder" : "there is no file " + o.file) +
-           "; name a .safetensors or .npy file";
-  });
+  check_file("inspect", o.file, "name a .safetensors or .npy file");
   if (o.file.size() > 4 && o.file.compare(o.file.size() - 4, 4, ".npy") == 0) {
     nc::io::Npy file = nc::io::Npy::open(o.file);
     const char* type = nc::io::name_of(file.dtype());

@@ -1,5 +1,6 @@
 #include "run.hpp"
 
+#include <nacre/data/file.hpp>
 #include <nacre/io/file.hpp>
 
 #include <cmath>
@@ -16,6 +17,12 @@ std::string file_in(const std::string& run, const char* name) { return (fs::path
 bool exists(const std::string& path) {
   std::error_code ignored;
   return fs::exists(path, ignored);
+}
+
+void check_file(const char* command, const std::string& path, const char* remedy) {
+  nc::check<nc::DataError>(nc::data::is_file(path), command, [&] {
+    return (nc::data::is_directory(path) ? path + " is a folder; " : "there is no file " + path + "; ") + remedy;
+  });
 }
 
 bool saved(const std::string& run) {

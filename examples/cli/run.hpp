@@ -54,6 +54,8 @@ inline bool came_later(std::string_view name) {
 
 std::string file_in(const std::string& run, const char* name);  // "RUN/name"
 bool exists(const std::string& path);
+// DataError of the command where `path` is no file: what it is, and what to do.
+void check_file(const char* command, const std::string& path, const char* remedy);
 void make_directory(const std::string& path);  // with its parents; WriteError
 bool saved(const std::string& run);  // a checkpoint or an encoder lies there; without, there is nothing to continue
 

@@ -20,7 +20,7 @@ inline void require_directory(const std::string& dir, const char* op, const char
 // DIR, or DIR/inner where the archive was unpacked as it comes: where the file `probe` lies, beside the others that
 // the folder holds.
 inline std::string directory_with(const std::string& dir, const std::string& inner, const char* probe,
-                                const char* holds) {
+                                  const char* holds) {
   require_directory(dir, "open", holds);
   for (const std::string& found : {dir, dir + "/" + inner})
     if (is_file(found + "/" + probe)) return found;
@@ -243,8 +243,8 @@ NACRE_INLINE DataSplits open_cifar(const std::string& given, int classes) {
   DataSplits data;
   if (classes == 10) {
     std::string dir = detail::directory_with(given, "cifar-10-batches-bin", "test_batch.bin",
-                                           "data_batch_1.bin to data_batch_5.bin and test_batch.bin (CIFAR-10, binary "
-                                           "version)");
+                                             "data_batch_1.bin to data_batch_5.bin and test_batch.bin (CIFAR-10, "
+                                             "binary version)");
     std::vector<std::string> train;
     for (int i = 1; i <= 5; ++i) train.push_back(dir + "/data_batch_" + std::to_string(i) + ".bin");
     auto names =
@@ -255,7 +255,7 @@ NACRE_INLINE DataSplits open_cifar(const std::string& given, int classes) {
     return data;
   }
   std::string dir = detail::directory_with(given, "cifar-100-binary", "test.bin",
-                                         "train.bin and test.bin (CIFAR-100, binary version)");
+                                           "train.bin and test.bin (CIFAR-100, binary version)");
   std::vector<std::string> numbers;
   for (int i = 0; i < 100; ++i) numbers.push_back("class " + std::to_string(i));
   auto names = detail::names_or(dir + "/fine_label_names.txt", 100, numbers);
@@ -266,7 +266,7 @@ NACRE_INLINE DataSplits open_cifar(const std::string& given, int classes) {
 
 NACRE_INLINE DataSplits open_stl10(const std::string& given) {
   std::string dir = detail::directory_with(given, "stl10_binary", "train_X.bin",
-                                         "train_X.bin, train_y.bin, test_X.bin and test_y.bin (STL-10, binary)");
+                                           "train_X.bin, train_y.bin, test_X.bin and test_y.bin (STL-10, binary)");
   auto names = detail::names_or(dir + "/class_names.txt", 10,
                                 {"airplane", "bird", "car", "cat", "deer", "dog", "horse", "monkey", "ship", "truck"});
   DataSplits data;
