@@ -5,7 +5,7 @@
 //   grad_input         = the transposed sum, over the taps in the order of gy's pixels, then o
 //   grad_weight(o,...) = sum over n, i, j of gy(n,i,j,o) x(n, row(i,kh), col(j,kw), c)
 //
-// In float, a 3x3 of stride 1 whose channels come in sixteens is Winograd's (backend/cpu/winograd.hpp), unless
+// In float, a 3x3 whose channels come in sixteens is Winograd's (backend/cpu/winograd.hpp has the rule), unless
 // exact_conv() asks for the plain sum. The others are implicit im2col over the tile of gemm: a block of the input is
 // copied once with its zero rim, the taps of a kernel row are then contiguous. The first two are one FMA chain per
 // element (Into::add starts it at the old value). Either way an image has the same bits alone or in any batch; the

@@ -1,0 +1,188 @@
+// One side of Winograd's convolutions: 3 taps g along a line d of the input, 4 outputs y at a time.
+//
+//   y = A^T [ (G g) . (B^T d) ]
+//
+// Stride 1 is F(4, 3), 6 products instead of 12, at the points 0, 1, -1, 2, -2 and infinity:
+//         [1/4    0    0  ]       [4  0 -5  0  1  0]       [1  1  1  1  1  0]
+//         [-1/6 -1/6 -1/6 ]       [0 -4 -4  1  1  0]       [0  1 -1  2 -2  0]
+//     G = [-1/6  1/6 -1/6 ] B^T = [0  4 -4 -1  1  0] A^T = [0  1  1  4  4  0]
+//         [1/24  1/12  1/6]       [0 -2 -1  2  1  0]       [0  1 -1  8 -8  1]
+//         [1/24 -1/12  1/6]       [0  2 -1 -2  1  0]
+//         [0      0    1  ]       [0  4  0 -5  0  1]
+// Stride 2 is 9: taps 0 and 2 meet every other value, F(4, 2) at 0, 1, -1, 2, infinity; tap 1 the four between, as is.
+// Lavin & Gray, "Fast algorithms for convolutional neural networks", 2016. Tested in tests/backend/cpu/winograd.cpp.
+#pragma once
+
+#include <nacre/core/config.hpp>
+
+namespace nacre::backend::detail::winograd {
+
+// Each side takes `from` values, `s` apart, to `to` values, `t` apart.
+#define NACRE_WINOGRAD(from_, to_)            \
+  static constexpr int from = from_, to = to_; \
+  template <class V>                           \
+  [[gnu::always_inline]] inline void operator()
+
+struct InputSide {  // B^T d
+  NACRE_WINOGRAD(6, 6)(const V* d, int s, V* out, int t) const {
+    const V d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s], d4 = d[4 * s], d5 = d[5 * s];
+    const V even = d4 - 4 * d2, odd = d3 - 4 * d1, even2 = d4 - d2, odd2 = 2 * (d3 - d1);
+    out[0] = 4 * d0 - 5 * d2 + d4;
+    out[t] = even + odd;
+    out[2 * t] = even - odd;
+    out[3 * t] = even2 + odd2;
+    out[4 * t] = even2 - odd2;
+    out[5 * t] = 4 * d1 - 5 * d3 + d5;
+  }
+};
+struct OutputSide {  // A^T m
+  NACRE_WINOGRAD(6, 4)(const V* m, int s, V* out, int t) const {
+    const V sum = m[s] + m[2 * s], difference = m[s] - m[2 * s];
+    const V sum2 = m[3 * s] + m[4 * s], difference2 = m[3 * s] - m[4 * s];
+    out[0] = m[0] + sum + sum2;
+    out[t] = difference + 2 * difference2;
+    out[2 * t] = sum + 4 * sum2;
+    out[3 * t] = difference + 8 * difference2 + m[5 * s];
+  }
+};
+struct GradientSide {  // A y
+  NACRE_WINOGRAD(4, 6)(const V* y, int s, V* out, int t) const {
+    const V y0 = y[0], y1 = y[s], y2 = y[2 * s], y3 = y[3 * s];
+    const V even = y0 + y2, odd = y1 + y3, even2 = y0 + 4 * y2, odd2 = 2 * y1 + 8 * y3;
+    out[0] = y0;
+    out[t] = even + odd;
+    out[2 * t] = even - odd;
+    out[3 * t] = even2 + odd2;
+    out[4 * t] = even2 - odd2;
+    out[5 * t] = y3;
+  }
+};
+template <class T>
+struct WeightSide {  // G g
+  NACRE_WINOGRAD(3, 6)(const V* g, int s, V* out, int t) const {
+    const V g0 = g[0], g1 = g[s], g2 = g[2 * s];
+    const V ends = (g0 + g2) * T(-1. / 6), middle = g1 * T(1. / 6);
+    const V ends2 = g0 * T(1. / 24) + g2 * T(1. / 6), middle2 = g1 * T(1. / 12);
+    out[0] = g0 * T(0.25);
+    out[t] = ends - middle;
+    out[2 * t] = ends + middle;
+    out[3 * t] = ends2 + middle2;
+    out[4 * t] = ends2 - middle2;
+    out[5 * t] = g2;
+  }
+};
+template <class T>
+struct WeightGradientSide {  // G^T s
+  NACRE_WINOGRAD(6, 3)(const V* s, int step, V* out, int t) const {
+    const V sum = s[step] + s[2 * step], difference = s[2 * step] - s[step];
+    const V sum2 = s[3 * step] + s[4 * step], difference2 = s[3 * step] - s[4 * step];
+    out[0] = s[0] * T(0.25) - sum * T(1. / 6) + sum2 * T(1. / 24);
+    out[t] = difference * T(1. / 6) + difference2 * T(1. / 12);
+    out[2 * t] = (sum2 - sum) * T(1. / 6) + s[5 * step];
+  }
+};
+
+// F(4, 2): B^T d of 5 values, s apart, and A^T m to 4.
+template <class V>
+[[gnu::always_inline]] inline void input_by_two(const V* d, int s, V* out, int t) {
+  const V d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s], d4 = d[4 * s];
+  const V outer = d3 - d1, inner = d3 - d2;
+  out[0] = 2 * (d0 - d2) + outer;
+  out[t] = inner - 2 * d1;
+  out[2 * t] = inner + 2 * (d1 - d2);
+  out[3 * t] = outer;
+  out[4 * t] = d4 - d2 - 2 * outer;
+}
+template <class V>
+[[gnu::always_inline]] inline void output_by_two(const V* m, int s, V* out, int t) {
+  const V sum = m[s] + m[2 * s], difference = m[s] - m[2 * s], m3 = m[3 * s];
+  out[0] = m[0] + sum + m3;
+  out[t] = difference + 2 * m3;
+  out[2 * t] = sum + 4 * m3;
+  out[3 * t] = difference + 8 * m3 + m[4 * s];
+}
+
+// Stride 2, input from one before: y(i) = d(2i) g0 + d(2i + 1) g1 + d(2i + 2) g2.
+struct StridedInputSide {
+  NACRE_WINOGRAD(9, 9)(const V* d, int s, V* out, int t) const {
+    input_by_two(d, 2 * s, out, t);
+    for (int i = 0; i < 4; ++i) out[(5 + i) * t] = d[(2 * i + 1) * s];
+  }
+};
+struct StridedOutputSide {
+  NACRE_WINOGRAD(9, 4)(const V* m, int s, V* out, int t) const {
+    output_by_two(m, s, out, t);
+    for (int i = 0; i < 4; ++i) out[i * t] += m[(5 + i) * s];
+  }
+};
+struct StridedGradientSide {
+  NACRE_WINOGRAD(4, 9)(const V* y, int s, V* out, int t) const {
+    const V y0 = y[0], y1 = y[s], y2 = y[2 * s], y3 = y[3 * s];
+    const V even = y0 + y2, odd = y1 + y3;
+    out[0] = y0;
+    out[t] = even + odd;
+    out[2 * t] = even - odd;
+    out[3 * t] = y0 + 2 * y1 + 4 * y2 + 8 * y3;
+    out[4 * t] = y3;
+    for (int i = 0; i < 4; ++i) out[(5 + i) * t] = y[i * s];
+  }
+};
+// And from the gradient of y back, 8 values: x(2i) = g1 y(i), x(2i + 1) = g2 y(i) + g0 y(i + 1).
+struct SpreadInputSide {
+  NACRE_WINOGRAD(5, 9)(const V* y, int s, V* out, int t) const {
+    input_by_two(y, s, out, t);
+    for (int i = 0; i < 4; ++i) out[(5 + i) * t] = y[i * s];
+  }
+};
+struct SpreadOutputSide {
+  NACRE_WINOGRAD(9, 8)(const V* m, int s, V* out, int t) const {
+    output_by_two(m, s, out + t, 2 * t);
+    for (int i = 0; i < 4; ++i) out[2 * i * t] = m[(5 + i) * s];
+  }
+};
+template <class T>
+struct StridedWeightSide {
+  NACRE_WINOGRAD(3, 6)(const V* g, int s, V* out, int t) const {
+    const V g0 = g[0], g2 = g[2 * s], sixth = g2 * T(1. / 6);
+    out[0] = g0 * T(0.5);
+    out[t] = (g0 + g2) * T(-0.5);
+    out[2 * t] = g0 * T(-1. / 6) + sixth;
+    out[3 * t] = g0 * T(1. / 6) + 2 * sixth;
+    out[4 * t] = g2;
+    out[5 * t] = g[s];
+  }
+};
+template <class T>
+struct StridedWeightGradientSide {
+  NACRE_WINOGRAD(6, 3)(const V* s, int step, V* out, int t) const {
+    const V s1 = s[step], s2 = s[2 * step], s3 = s[3 * step];
+    out[0] = (s[0] - s1) * T(0.5) + (s3 - s2) * T(1. / 6);
+    out[t] = s[5 * step];
+    out[2 * t] = s1 * T(-0.5) + (s2 + 2 * s3) * T(1. / 6) + s[4 * step];
+  }
+};
+#undef NACRE_WINOGRAD
+
+// What a convolution and its gradients are made of, by stride; `step` pixels of the input lie under 4 of the output.
+template <class T, int stride>
+struct Algorithm {
+  using Input = InputSide;
+  using Output = OutputSide;
+  using Gradient = GradientSide;
+  using BackInput = InputSide;  // from the output's gradient to the input's
+  using BackOutput = OutputSide;
+  using Weight = WeightSide<T>;
+  using WeightGradient = WeightGradientSide<T>;
+};
+template <class T>
+struct Algorithm<T, 2> {
+  using Input = StridedInputSide;
+  using Output = StridedOutputSide;
+  using Gradient = StridedGradientSide;
+  using BackInput = SpreadInputSide;
+  using BackOutput = SpreadOutputSide;
+  using Weight = StridedWeightSide<T>;
+  using WeightGradient = StridedWeightGradientSide<T>;
+};
+
+}  // namespace nacre::backend::detail::winograd
