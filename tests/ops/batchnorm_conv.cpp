@@ -35,15 +35,15 @@ std::vector<Tensor<double>> inputs(const Shape& x, const Shape& kernel, bool smo
 }
 
 template <class T>
-std::vector<Tensor<T>> results(bool reference, Mode mode, const std::vector<Tensor<double>>& in) {
+std::vector<Tensor<T>> results(bool reference, Mode mode, ConvOptions c, const std::vector<Tensor<double>>& in) {
   Tape tape(mode);
   std::vector<Var<T>> v;
   for (const auto& t : in) v.push_back(variable(tape, converted<T>(t)));
   State<T> mean(randn<T>({in[1].size()}, 8)), var(uniform<T>({in[1].size()}, 0.5, 2, 9));
   Var<T> x = v[0] * 1.5;
   auto once = [&] {
-    return reference ? batch_norm_relu_conv2d_reference(x, v[1], v[2], mean, var, v[3], strided)
-                     : batch_norm_relu_conv2d(x, v[1], v[2], mean, var, v[3], strided);
+    return reference ? batch_norm_relu_conv2d_reference(x, v[1], v[2], mean, var, v[3], c)
+                     : batch_norm_relu_conv2d(x, v[1], v[2], mean, var, v[3], c);
   };
   Var<T> y = once(), z = (y + once()) * y;
   auto g = gradient_of(z);
@@ -55,10 +55,12 @@ std::vector<Tensor<T>> results(bool reference, Mode mode, const std::vector<Tens
 }
 
 template <class T>
-void same_as_reference(const Shape& x, const Shape& kernel) {
+void same_as_reference(const Shape& x, const Shape& kernel, ConvOptions c) {
   for (Mode mode : {Mode::train, Mode::infer}) {
     auto in = inputs(x, kernel, false);
-    auto one = results<T>(false, mode, in), plain = results<T>(true, mode, in);
+    in[1][0] = 0, in[2][0] = 1;  // every pixel is 1 after the relu, but for those of the padding
+    in[1][1] = -1;
+    auto one = results<T>(false, mode, c, in), plain = results<T>(true, mode, c, in);
     for (std::size_t i = 0; i < one.size(); ++i)
       CHECK_MESSAGE(same_bits(one[i], plain[i]), x.str() << ": result " << i << " differs");
   }
@@ -74,10 +76,13 @@ TEST_CASE("batch_norm_relu_conv2d has the gradients it says") {
 }
 
 TEST_CASE("batch_norm_relu_conv2d is batch_norm, relu and conv2d in every bit: value, statistics, gradients") {
-  same_as_reference<float>({3, 9, 7, 16}, {32, 3, 3, 16});
-  same_as_reference<double>({3, 9, 7, 16}, {32, 3, 3, 16});
-  same_as_reference<float>({2, 5, 5, 3}, {5, 3, 3, 3});
-  same_as_reference<double>({2, 5, 5, 3}, {5, 3, 3, 3});
+  same_as_reference<float>({3, 9, 7, 16}, {32, 3, 3, 16}, strided);
+  same_as_reference<double>({3, 9, 7, 16}, {32, 3, 3, 16}, strided);
+  same_as_reference<float>({2, 5, 5, 3}, {5, 3, 3, 3}, strided);
+  same_as_reference<double>({2, 5, 5, 3}, {5, 3, 3, 3}, strided);
+  same_as_reference<float>({3, 9, 7, 48}, {32, 3, 3, 48}, {.padding = 1});  // Winograd's from here on
+  same_as_reference<float>({2, 8, 6, 16}, {16, 3, 3, 16}, {.padding = 2});
+  same_as_reference<float>({2, 9, 8, 128}, {32, 3, 3, 128}, strided);
 }
 
 TEST_CASE("relu's value is not kept") {

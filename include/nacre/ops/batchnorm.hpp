@@ -22,9 +22,7 @@ struct BatchNormOptions {
 
 namespace detail {
 
-struct Affine {
-  template <class A> NACRE_HD A operator()(A x, A scale, A shift) const { return x * scale + shift; }
-};
+using backend::Affine;
 struct BatchNormGrad {  // gy scale + x slope + shift
   template <class A>
   NACRE_HD A operator()(A gy, A x, A scale, A slope, A shift) const {
@@ -79,6 +77,8 @@ struct BatchNormMap {
       shift[c] = bias.value()[c] - mean[c] * scale[c];
     }
   }
+
+  backend::ReluMap<T> relu_map() const { return {scale.data(), shift.data()}; }
 
   // From g = dL/dy, its sums s1 and s2; gx may lie over g.
   void grad(const Tensor<T, D>& g, const Tensor<T, D>& x, const Tensor<T, D>& s1, const Tensor<T, D>& s2,

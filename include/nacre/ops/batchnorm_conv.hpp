@@ -2,9 +2,9 @@
 //
 //   x [N, H, W, C], kernel [O, KH, KW, C / groups], y [N, OH, OW, O]
 //
-// The plain ops keep x for batch norm and relu's value for the convolution: two tensors of one size. Here backward
-// makes relu's value again, one affine map of x, when the gradient of the kernel needs it; so the inner layers of a
-// network take half the memory. The same bits as `batch_norm_relu_conv2d_reference`, the ops it stands for.
+// The plain ops keep x for batch norm and relu's value for the convolution: two tensors of one size. Here the
+// convolution makes relu's value, one affine map of x, as it reads x, and so does its backward; so the inner layers of
+// a network take half the memory. The same bits as `batch_norm_relu_conv2d_reference`, the ops it stands for.
 // Chen et al., "Training deep nets with sublinear memory cost", 2016. Throws nacre::Error.
 // Tested in tests/ops/batchnorm_conv.cpp.
 #pragma once
@@ -28,15 +28,13 @@ Var<T, D> batch_norm_relu_conv2d(const Var<T, D>& x, const Var<T, D>& weight, co
   Window2d win = detail::conv_window("batch_norm_relu_conv2d", x.shape(), kernel.shape(), c);
   detail::BatchNormMap<T, D> norm("batch_norm_relu_conv2d", x, weight, bias, running_mean, running_var, o);
   Tensor<T, D> y({win.n, win.oh(), win.ow(), win.o});
-  backend::conv2d(D{}, win, detail::affine_relu(norm, x.value()).data(), kernel.value().data(), y.data());
+  backend::conv2d(D{}, win, x.value().data(), kernel.value().data(), y.data(), norm.relu_map());
   return make_op(
       "batch_norm_relu_conv2d", y,
       [=, nx = x.node(), nw = weight.node(), nb = bias.node(), nk = kernel.node(), vx = x.value(),
        vk = kernel.value()](const Tensor<T, D>& gy) {
-        if (auto d = gradient_of(nk)) {
-          Tensor<T, D> inner = detail::affine_relu(norm, vx);
-          backend::conv2d_grad_weight(D{}, win, inner.data(), gy.data(), d.data(), d.into);
-        }
+        if (auto d = gradient_of(nk))
+          backend::conv2d_grad_weight(D{}, win, vx.data(), gy.data(), d.data(), d.into, norm.relu_map());
         if (!nx->needs_grad && !nw->needs_grad && !nb->needs_grad) return;
         Tensor<T, D> g(vx.shape()), s1, s2;
         backend::conv2d_grad_input(D{}, win, vk.data(), gy.data(), g.data(), Into::assign);

@@ -23,12 +23,7 @@ Var<T, D> batch_norm_relu_reference(const Var<T, D>& x, const Var<T, D>& weight,
 
 namespace detail {
 
-struct AffineRelu {
-  template <class A>
-  NACRE_HD A operator()(A x, A scale, A shift) const {
-    return math::Relu{}(Affine{}(x, scale, shift));
-  }
-};
+using backend::AffineRelu;
 struct AffineAddRelu {
   template <class A>
   NACRE_HD A operator()(A x, A residual, A scale, A shift) const {

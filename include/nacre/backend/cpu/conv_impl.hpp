@@ -73,6 +73,7 @@ inline bool is_matrix_product(const Window2d& w) {
 template <class T>
 void conv2d(const Window2d& win, const T* x, const T* w, T* y) {
   if (win.pixels_out() <= 0 || win.o <= 0) return;
+  if (small_map::fits(win)) return small_map::forward(win, x, w, y);
   const i64 k = win.taps() * win.group_c(), channels = win.group_o();
   if (k == 0) return std::fill(y, y + win.pixels_out() * win.o, T(0)), void();
   if (is_matrix_product(win))
@@ -94,6 +95,7 @@ void conv2d(const Window2d& win, const T* x, const T* w, T* y) {
 template <class T>
 void conv2d_grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) {
   if (win.pixels_in() <= 0 || win.c <= 0) return;
+  if (small_map::fits(win)) return small_map::grad_input(win, w, gy, gx, into);
   if (win.pixels_out() > 0 && win.o > 0 && is_matrix_product(win))
     return gemm(false, false, win.pixels_in(), win.c, win.o, gy, win.o, w, win.c, gx, win.c, into);
   const Kernel<T> kern = kernel<T>();
@@ -147,6 +149,7 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
     if (into == Into::assign) std::fill_n(gw, weights, T(0));
     return;
   }
+  if (small_map::fits(win)) return small_map::grad_weight(win, x, gy, gw, into);
   const Kernel<T> kern = kernel<T>();
   const i64 depth = win.group_c(), rows_step = kern.shapes[0].rows;
   Scratch<Tap> taps(win.taps());
@@ -248,6 +251,16 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
   });
 }
 
+// f(x), or of a copy through the map.
+template <class T, class F>
+void mapped(const Window2d& win, const T* x, ReluMap<T> map, F f) {
+  if (!map) return f(x);
+  Scratch<T> copy(win.pixels_in() * win.c);
+  backend::map(Cpu{}, AffineRelu{}, copy.data, win.pixels_in(), win.c, Into::assign, Dense<T>{x, win.c},
+               PerCol<T>{map.scale}, PerCol<T>{map.shift});
+  f(copy.data);
+}
+
 }  // namespace nacre::backend::detail
 
 namespace nacre::backend {
@@ -257,34 +270,29 @@ NACRE_INLINE bool& exact_conv() {
   return exact;
 }
 
-NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y) {
-  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::forward(win, x, w, y);
-  if (detail::small_map::fits(win)) return detail::small_map::forward(win, x, w, y);
-  detail::conv2d(win, x, w, y);
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y, ReluMap<float> map) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::forward(win, x, w, y, map);
+  detail::mapped(win, x, map, [&](const float* in) { detail::conv2d(win, in, w, y); });
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into) {
   if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_input(win, w, gy, gx, into);
-  if (detail::small_map::fits(win)) return detail::small_map::grad_input(win, w, gy, gx, into);
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
-NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into) {
-  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_weight(win, x, gy, gw, into);
-  if (detail::small_map::fits(win)) return detail::small_map::grad_weight(win, x, gy, gw, into);
-  detail::conv2d_grad_weight(win, x, gy, gw, into);
+NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into,
+                                     ReluMap<float> map) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_weight(win, x, gy, gw, into, map);
+  detail::mapped(win, x, map, [&](const float* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
 }
-NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y) {
-  if (detail::small_map::fits(win)) return detail::small_map::forward(win, x, w, y);
-  detail::conv2d(win, x, w, y);
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y, ReluMap<double> map) {
+  detail::mapped(win, x, map, [&](const double* in) { detail::conv2d(win, in, w, y); });
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx,
                                     Into into) {
-  if (detail::small_map::fits(win)) return detail::small_map::grad_input(win, w, gy, gx, into);
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
-                                     Into into) {
-  if (detail::small_map::fits(win)) return detail::small_map::grad_weight(win, x, gy, gw, into);
-  detail::conv2d_grad_weight(win, x, gy, gw, into);
+                                     Into into, ReluMap<double> map) {
+  detail::mapped(win, x, map, [&](const double* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
 }
 
 }  // namespace nacre::backend

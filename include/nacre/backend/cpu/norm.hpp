@@ -1,5 +1,6 @@
-// Statistics for normalisation over a [rows, cols] matrix, per column: the kernels of batch norm.
+// Normalisation of a [rows, cols] matrix per column: the map, and the statistics that batch norm takes for it.
 //
+//   AffineRelu     relu(x scale + shift)
 //   moments_cols   mean[c], var[c] (biased)                      one pass over memory
 //   dot_cols       s1[c] = sum gy, s2[c] = sum gy (x - mean[c])  one pass; gy may be gated by a relu on the way
 //
@@ -16,6 +17,26 @@
 #include <type_traits>
 
 namespace nacre::backend {
+
+struct Affine {
+  template <class A>
+  NACRE_HD A operator()(A x, A scale, A shift) const {
+    return x * scale + shift;
+  }
+};
+struct AffineRelu {
+  template <class A>
+  NACRE_HD A operator()(A x, A scale, A shift) const {
+    return math::Relu{}(Affine{}(x, scale, shift));
+  }
+};
+
+// AffineRelu by a scale and a shift per column, for an op to do as it reads x; without them it reads x as it is.
+template <class T>
+struct ReluMap {
+  const T *scale = nullptr, *shift = nullptr;
+  explicit operator bool() const { return scale != nullptr; }
+};
 
 namespace detail {
 

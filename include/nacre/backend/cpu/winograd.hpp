@@ -81,17 +81,17 @@ Tiles<T> output_tiles(const Window2d& win, T* y) {
   return {y, win.n, win.oh(), win.ow(), win.o, 0, 0, 4, ceil_div(win.oh(), 4), ceil_div(win.ow(), 4)};
 }
 template <class T>
-Tiles<T> input_tiles(const Window2d& win, T* x) {
+Tiles<const T> input_tiles(const Window2d& win, const T* x, ReluMap<T> map) {
   return {x, win.n, win.h, win.w, win.c, win.pad_h, win.pad_w, 4 * win.stride_h, ceil_div(win.oh(), 4),
-          ceil_div(win.ow(), 4)};
+          ceil_div(win.ow(), 4), map};
 }
 
 template <int stride, class T>
-void forward(const Window2d& win, const T* x, const T* w, T* y) {
+void forward(const Window2d& win, const T* x, const T* w, T* y, ReluMap<T> map) {
   using Sides = Algorithm<T, stride>;
   Scratch<T> u(weight_positions * plane(win.c, win.o));
   pack_weights<typename Sides::Weight>(kernel<T>(), w, win.o, win.c, false, u.data);
-  convolve<typename Sides::Input, typename Sides::Output>(input_tiles(win, x), u.data, output_tiles(win, y),
+  convolve<typename Sides::Input, typename Sides::Output>(input_tiles(win, x, map), u.data, output_tiles(win, y),
                                                           Into::assign);
 }
 
@@ -109,11 +109,11 @@ void grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) 
 }
 
 template <int stride, class T>
-void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into) {
+void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into, ReluMap<T> map) {
   using Sides = Algorithm<T, stride>;
   constexpr i64 side = Sides::Input::to, positions = side * side;
   const Kernel<T> kern = kernel<T>();
-  const Tiles<const T> from = input_tiles(win, x), to = output_tiles(win, gy);
+  const Tiles<const T> from = input_tiles(win, x, map), to = output_tiles(win, gy);
   const i64 tiles = from.count(), o = win.o, c = win.c, size = weight_positions * o * c, most_channels = std::max(o, c);
   Scratch<T> zeros(most_channels);
   std::fill_n(zeros.data, most_channels, T(0));
@@ -168,16 +168,16 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into)
 }
 
 template <class T>
-void forward(const Window2d& win, const T* x, const T* w, T* y) {
-  win.stride_h == 2 ? forward<2>(win, x, w, y) : forward<1>(win, x, w, y);
+void forward(const Window2d& win, const T* x, const T* w, T* y, ReluMap<T> map = {}) {
+  win.stride_h == 2 ? forward<2>(win, x, w, y, map) : forward<1>(win, x, w, y, map);
 }
 template <class T>
 void grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) {
   win.stride_h == 2 ? grad_input<2>(win, w, gy, gx, into) : grad_input<1>(win, w, gy, gx, into);
 }
 template <class T>
-void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into) {
-  win.stride_h == 2 ? grad_weight<2>(win, x, gy, gw, into) : grad_weight<1>(win, x, gy, gw, into);
+void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into, ReluMap<T> map = {}) {
+  win.stride_h == 2 ? grad_weight<2>(win, x, gy, gw, into, map) : grad_weight<1>(win, x, gy, gw, into, map);
 }
 
 }  // namespace winograd

@@ -7,6 +7,7 @@
 // winograd_sides.hpp; what they are for: winograd.hpp. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
 
+#include <nacre/backend/cpu/norm.hpp>
 #include <nacre/backend/cpu/pack.hpp>
 #include <nacre/backend/cpu/winograd_sides.hpp>
 
@@ -26,6 +27,7 @@ template <class T>
 struct Tiles {
   T* data;
   i64 images, h, w, channels, pad_h, pad_w, step, down, right;
+  ReluMap<std::remove_const_t<T>> map = {};  // of the pixels inside
   i64 count() const { return images * down * right; }
 
   // f(i, pixel, later) for tiles first + i, i < n: where their pixels are, [size, size], `outside` for those beyond the
@@ -58,27 +60,38 @@ template <class T, int lanes = 16>
 struct Lanes {
   typedef T V __attribute__((vector_size(lanes * sizeof(T)), aligned(alignof(T)), may_alias));
 };
-// Tiles [first, first + n) of a map to out [positions, n, channels], positions `plane` apart: down the columns first,
+
+// Tiles [first, first + n) of x to out [positions, n, channels], positions `plane` apart: down the columns first,
 // then along the rows.
 template <class Side, class T>
-void to_positions(const Tiles<const T>& map, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
+void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
   simd::blocks([&] {
     using V = typename Lanes<T>::V;
     constexpr int from = Side::from, to = Side::to;
-    map.template each<from>(first, n, zeros, [&](i64 t, const T* const* p, const T* later) {
-      for (i64 c = 0; c < map.channels; c += 16) {
-        V e[to * from];
+    x.template each<from>(first, n, zeros, [&](i64 t, const T* const* p, const T* later) {
+      for (i64 c = 0; c < x.channels; c += 16) {
+        V e[to * from], scale{}, shift{};
+        if (x.map) {
+          scale = *reinterpret_cast<const V*>(x.map.scale + c);
+          shift = *reinterpret_cast<const V*>(x.map.shift + c);
+        }
         for (int j = 0; j < from; ++j) {
           V d[from], z[to];
 #pragma GCC unroll 9
           for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const V*>(p[i * from + j] + c);
+          if (x.map)
+#pragma GCC unroll 9
+            for (int i = 0; i < from; ++i) {  // AffineRelu, on vectors
+              const V y = d[i] * scale + shift;
+              d[i] = p[i * from + j] == zeros ? V{} : y < V{} ? V{} : y;
+            }
           Side{}(d, 1, z, 1);
 #pragma GCC unroll 9
           for (int i = 0; i < to; ++i) e[i * from + j] = z[i];
         }
-        for (int y = 0; y < from; ++y)
-          for (i64 x = from - map.step; x < from; ++x) __builtin_prefetch(later + (y * map.w + x) * map.channels + c);
-        T* o = out + t * map.channels + c;
+        for (int i = 0; i < from; ++i)
+          for (i64 j = from - x.step; j < from; ++j) __builtin_prefetch(later + (i * x.w + j) * x.channels + c);
+        T* o = out + t * x.channels + c;
         for (int i = 0; i < to; ++i) {
           V z[to];
           Side{}(e + i * from, 1, z, 1);
