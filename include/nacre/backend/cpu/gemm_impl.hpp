@@ -21,10 +21,10 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
   const i64 deep = ceil_div(k, ceil_div(k, trans_a ? 384 : 768));
   const i64 broad = std::min(kern.padded(n), std::max(wide, (i64{1} << 20) / deep / wide * wide));  // of packed B
 
-  // Tasks of at most 256 x 256 (512 where each copies its A), cut finer until there are 16 or one is 50 us of work.
+  // Tasks of at most 256 x 256 (1024 where each copies its A), cut finer until there are 16 or one is 50 us of work.
   const i64 rows_step = kern.shapes[0].rows;
   i64 task_m = std::min(ceil_div(m, rows_step) * rows_step, 256 / rows_step * rows_step);
-  i64 task_n = std::min(ceil_div(broad, wide) * wide, (trans_a ? 512 : 256) / wide * wide);
+  i64 task_n = std::min(ceil_div(broad, wide) * wide, (trans_a ? 1024 : 256) / wide * wide);
   auto worth_cutting = [&](i64 task, i64 least) {
     const bool few = ceil_div(m, task_m) * ceil_div(broad, task_n) < 16;
     return few && task > least && task_m * task_n * deep > (i64{8} << 20);
@@ -79,10 +79,10 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
 }
 
 // c^T = b^T a^T has the same chains. Of one transposed operand the copy is what costs: that of A^T must serve many
-// columns, that of B^T many rows. c then passes through memory once more, which a deep product does not feel.
+// columns, that of B^T many rows. c then passes through memory once more, which is little if it is shallow beside k.
 inline bool better_turned(bool trans_a, bool trans_b, i64 m, i64 n, i64 k) {
   const i64 copied = trans_a ? m : n, kept = trans_a ? n : m;
-  return trans_a != trans_b && copied >= 2 * kept && kept >= 32 && k >= 512 && m % 4 == 0 && n % 4 == 0;
+  return trans_a != trans_b && copied >= 2 * kept && kept >= 32 && k >= 512 && k >= 2 * kept && m % 4 == 0 && n % 4 == 0;
 }
 
 template <class T>
