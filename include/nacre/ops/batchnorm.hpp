@@ -22,7 +22,8 @@ struct BatchNormOptions {
 
 namespace detail {
 
-using backend::Affine;
+using backend::Affine, backend::AffineAddRelu, backend::AffineRelu;
+
 struct BatchNormGrad {  // gy scale + x slope + shift
   template <class A>
   NACRE_HD A operator()(A gy, A x, A scale, A slope, A shift) const {

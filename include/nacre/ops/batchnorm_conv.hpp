@@ -3,7 +3,7 @@
 //   x [N, H, W, C], kernel [O, KH, KW, C / groups], y [N, OH, OW, O]
 //
 // The plain ops keep x for batch norm and relu's value for the convolution: two tensors of one size. Here the
-// convolution makes relu's value, one affine map of x, as it reads x, and so does its backward; so the inner layers of
+// convolution and its backward make relu's value from x, one affine map (backend/cpu/conv.hpp); so the inner layers of
 // a network take half the memory. The same bits as `batch_norm_relu_conv2d_reference`, the ops it stands for.
 // Chen et al., "Training deep nets with sublinear memory cost", 2016. Throws nacre::Error.
 // Tested in tests/ops/batchnorm_conv.cpp.

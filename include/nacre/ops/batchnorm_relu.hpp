@@ -23,29 +23,12 @@ Var<T, D> batch_norm_relu_reference(const Var<T, D>& x, const Var<T, D>& weight,
 
 namespace detail {
 
-using backend::AffineRelu;
-struct AffineAddRelu {
-  template <class A>
-  NACRE_HD A operator()(A x, A residual, A scale, A shift) const {
-    return math::Relu{}(Affine{}(x, scale, shift) + residual);
-  }
-};
-
 template <class T>
 struct AffineView {  // x scale + shift, as an operand
   backend::Dense<T> x;
   backend::PerCol<T> scale, shift;
   NACRE_HD T operator()(i64 row, i64 col) const { return Affine{}(x(row, col), scale(row, col), shift(row, col)); }
 };
-
-// relu(x scale + shift)
-template <class T, class D>
-Tensor<T, D> affine_relu(const BatchNormMap<T, D>& norm, const Tensor<T, D>& x) {
-  Tensor<T, D> y(x.shape());
-  backend::map(D{}, AffineRelu{}, y.data(), x.shape().rows(), x.shape().cols(), Into::assign, dense(x),
-               backend::PerCol<T>{norm.scale.data()}, backend::PerCol<T>{norm.shift.data()});
-  return y;
-}
 
 // From g = dL/dy, which becomes the gradient before the relu: s1, s2 of BatchNormMap::grad. y: a view of the relu's
 // value, or of anything that is positive where it is.
@@ -78,14 +61,13 @@ Var<T, D> batch_norm_relu(const Var<T, D>& x, const Var<T, D>& weight, const Var
   });
   detail::BatchNormMap<T, D> norm("batch_norm_relu", x, weight, bias, running_mean, running_var, o);
   i64 rows = x.shape().rows(), cols = x.shape().cols();
-  Tensor<T, D> y;
-  if (adds) {
-    y = Tensor<T, D>(x.shape());
-    map(D{}, detail::AffineAddRelu{}, y.data(), rows, cols, Into::assign, detail::dense(x.value()),
-        detail::dense(residual.value()), PerCol<T>{norm.scale.data()}, PerCol<T>{norm.shift.data()});
-  } else {
-    y = detail::affine_relu(norm, x.value());
-  }
+  Tensor<T, D> y(x.shape());
+  const auto in = detail::dense(x.value());
+  const PerCol<T> scale{norm.scale.data()}, shift{norm.shift.data()};
+  if (adds)
+    map(D{}, detail::AffineAddRelu{}, y.data(), rows, cols, Into::assign, in, detail::dense(residual.value()), scale,
+        shift);
+  else map(D{}, detail::AffineRelu{}, y.data(), rows, cols, Into::assign, in, scale, shift);
   auto backward = [=, nx = x.node(), nw = weight.node(), nb = bias.node(), nr = residual.node(), vx = x.value(),
                    vy = adds ? y : Tensor<T, D>()](Tensor<T, D> g) {
     if (!g.unique()) g = g.clone();  // somebody else reads it

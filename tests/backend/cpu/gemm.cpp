@@ -51,6 +51,7 @@ struct Size {
 constexpr Size sizes[] = {{1, 1, 1},     {0, 3, 4},     {3, 0, 4},   {3, 4, 0},     {7, 5, 3},
                           {8, 32, 64},   {9, 33, 65},   {1, 100, 17}, {100, 1, 300}, {61, 47, 257},
                           {70, 66, 530}, {9, 60, 2100}, {20, 240, 800}, {70, 112, 64},
+                          {40, 1100, 100},
                           // turned, where one operand is transposed: the first without B^T's copy, the second A^T's
                           {36, 100, 520}, {100, 36, 600}};
 

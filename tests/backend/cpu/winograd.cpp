@@ -74,7 +74,7 @@ const Window2d windows[] = {window(1, 4, 4, 16, 16),     window(2, 8, 8, 16, 48)
                             window(2, 6, 9, 16, 32, 0, 2), window(2, 9, 6, 48, 16, 2, 0), window(30, 9, 11, 16, 16),
                             window(2, 5, 5, 176, 160),   window(60, 4, 12, 112, 96),     window(1, 4, 6, 272, 288),
                             strided(1, 8, 8, 128, 16),   strided(2, 7, 18, 128, 32),     strided(12, 8, 16, 128, 64),
-                            strided(33, 9, 9, 160, 176)};
+                            strided(43, 9, 9, 128, 16),  strided(33, 9, 9, 160, 176)};
 
 template <class T>
 double relative_error(const std::vector<T>& got, const std::vector<double>& want) {
@@ -156,7 +156,8 @@ TEST_CASE("threads and the vector width change no bit") {
 }
 
 TEST_CASE("an image alone has the bits it has in a batch") {
-  for (Window2d win : {window(37, 6, 7, 16, 32), window(37, 6, 7, 176, 160), strided(37, 8, 9, 128, 32)}) {
+  for (Window2d win : {window(37, 6, 7, 16, 32), window(37, 6, 7, 176, 160), strided(37, 8, 9, 128, 32),
+                     strided(37, 9, 7, 160, 176)}) {
     Window2d one = win;
     one.n = 1;
     Inputs<float> in(win);
@@ -192,7 +193,10 @@ TEST_CASE("conv2d takes this way by shape, and exact_conv turns it off") {
                       +[](Window2d& w) { w.dilation_w = 2; }, +[](Window2d& w) { w.kw = 1; },
                       +[](Window2d& w) { w.pad_h = 3; }, +[](Window2d& w) { w.groups = 2; },
                       +[](Window2d& w) { w.stride_h = 2; }, +[](Window2d& w) { w = strided(2, 8, 8, 112, 128); },
-                      +[](Window2d& w) { w = strided(2, 6, 8, 128, 128); }}) {
+                      +[](Window2d& w) { w = strided(2, 6, 8, 128, 128); },
+                      +[](Window2d& w) { w = strided(2, 9, 9, 128, 16), w.pad_h = 0; },
+                      +[](Window2d& w) { w = strided(2, 9, 9, 128, 16), w.pad_w = 2; },
+                      +[](Window2d& w) { w = strided(2, 9, 9, 128, 16), w.stride_w = 1; }}) {
     Window2d win = window(2, 8, 8, 16, 16);
     change(win);
     CHECK_FALSE(backend::detail::winograd_fits(win));

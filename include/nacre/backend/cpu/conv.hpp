@@ -10,7 +10,7 @@
 // copied once with its zero rim, the taps of a kernel row are then contiguous. The first two are one FMA chain per
 // element (Into::add starts it at the old value). Either way an image has the same bits alone or in any batch; the
 // weight gradient is summed in chunks of the batch that depend on the shape only and are added in index order.
-// A `map` of x is made as x is read, by Winograd's transform or by a copy before.
+// Where relu(x scale + shift) is to stand for x, Winograd's transform makes it as it reads x; the others read a copy.
 // Tested in tests/backend/cpu/conv.cpp.
 #pragma once
 
@@ -22,17 +22,17 @@ namespace nacre::backend {
 
 NACRE_INLINE bool& exact_conv();  // of the process; not to be changed between a forward pass and its backward
 
-NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y, ReluMap<float> map = {});
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y, ReluMap<float> relu = {});
 NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y,
-                         ReluMap<double> map = {});
+                         ReluMap<double> relu = {});
 
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into);
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx, Into into);
 
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into,
-                                     ReluMap<float> map = {});
+                                     ReluMap<float> relu = {});
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
-                                     Into into, ReluMap<double> map = {});
+                                     Into into, ReluMap<double> relu = {});
 
 }  // namespace nacre::backend
 

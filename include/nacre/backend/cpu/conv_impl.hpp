@@ -251,13 +251,13 @@ void conv2d_grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Int
   });
 }
 
-// f(x), or of a copy through the map.
+// f(x), or f of a copy of relu(x scale + shift).
 template <class T, class F>
-void mapped(const Window2d& win, const T* x, ReluMap<T> map, F f) {
-  if (!map) return f(x);
+void mapped(const Window2d& win, const T* x, ReluMap<T> relu, F f) {
+  if (!relu) return f(x);
   Scratch<T> copy(win.pixels_in() * win.c);
-  backend::map(Cpu{}, AffineRelu{}, copy.data, win.pixels_in(), win.c, Into::assign, Dense<T>{x, win.c},
-               PerCol<T>{map.scale}, PerCol<T>{map.shift});
+  map(Cpu{}, AffineRelu{}, copy.data, win.pixels_in(), win.c, Into::assign, Dense<T>{x, win.c},
+               PerCol<T>{relu.scale}, PerCol<T>{relu.shift});
   f(copy.data);
 }
 
@@ -270,29 +270,29 @@ NACRE_INLINE bool& exact_conv() {
   return exact;
 }
 
-NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y, ReluMap<float> map) {
-  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::forward(win, x, w, y, map);
-  detail::mapped(win, x, map, [&](const float* in) { detail::conv2d(win, in, w, y); });
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const float* x, const float* w, float* y, ReluMap<float> relu) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::forward(win, x, w, y, relu);
+  detail::mapped(win, x, relu, [&](const float* in) { detail::conv2d(win, in, w, y); });
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const float* w, const float* gy, float* gx, Into into) {
   if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_input(win, w, gy, gx, into);
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const float* x, const float* gy, float* gw, Into into,
-                                     ReluMap<float> map) {
-  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_weight(win, x, gy, gw, into, map);
-  detail::mapped(win, x, map, [&](const float* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
+                                     ReluMap<float> relu) {
+  if (!exact_conv() && detail::winograd_fits(win)) return detail::winograd::grad_weight(win, x, gy, gw, into, relu);
+  detail::mapped(win, x, relu, [&](const float* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
 }
-NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y, ReluMap<double> map) {
-  detail::mapped(win, x, map, [&](const double* in) { detail::conv2d(win, in, w, y); });
+NACRE_INLINE void conv2d(Cpu, const Window2d& win, const double* x, const double* w, double* y, ReluMap<double> relu) {
+  detail::mapped(win, x, relu, [&](const double* in) { detail::conv2d(win, in, w, y); });
 }
 NACRE_INLINE void conv2d_grad_input(Cpu, const Window2d& win, const double* w, const double* gy, double* gx,
                                     Into into) {
   detail::conv2d_grad_input(win, w, gy, gx, into);
 }
 NACRE_INLINE void conv2d_grad_weight(Cpu, const Window2d& win, const double* x, const double* gy, double* gw,
-                                     Into into, ReluMap<double> map) {
-  detail::mapped(win, x, map, [&](const double* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
+                                     Into into, ReluMap<double> relu) {
+  detail::mapped(win, x, relu, [&](const double* in) { detail::conv2d_grad_weight(win, in, gy, gw, into); });
 }
 
 }  // namespace nacre::backend

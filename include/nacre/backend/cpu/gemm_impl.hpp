@@ -82,7 +82,8 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
 // columns, that of B^T many rows. c then passes through memory once more, which is little if it is shallow beside k.
 inline bool better_turned(bool trans_a, bool trans_b, i64 m, i64 n, i64 k) {
   const i64 copied = trans_a ? m : n, kept = trans_a ? n : m;
-  return trans_a != trans_b && copied >= 2 * kept && kept >= 32 && k >= 512 && k >= 2 * kept && m % 4 == 0 && n % 4 == 0;
+  const bool pays = copied >= 2 * kept && kept >= 32 && k >= 512 && k >= 2 * kept;
+  return trans_a != trans_b && pays && m % 4 == 0 && n % 4 == 0;
 }
 
 template <class T>

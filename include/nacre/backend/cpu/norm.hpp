@@ -30,6 +30,12 @@ struct AffineRelu {
     return math::Relu{}(Affine{}(x, scale, shift));
   }
 };
+struct AffineAddRelu {
+  template <class A>
+  NACRE_HD A operator()(A x, A residual, A scale, A shift) const {
+    return math::Relu{}(Affine{}(x, scale, shift) + residual);
+  }
+};
 
 // AffineRelu by a scale and a shift per column, for an op to do as it reads x; without them it reads x as it is.
 template <class T>

@@ -7,6 +7,7 @@
 //                  work (say >= 1000 elements), never once per element; it must not call through a pointer.
 //   simd::blocks(f)  the same for loops whose innermost trip count is a constant 16: -O2 vectorises these, and
 //                  compiles them in half the time.
+//   simd::vectors<T>(f)  the same for loops over vectors: f takes a Width, whose V holds `lanes` values of T.
 //   simd::fused(f)   blocks(f) with a * b + c in one FMA; the baseline has none and gives other bits.
 //
 // The widths do the same arithmetic: no other contraction to FMA, no reassociation. Sums must fix their own order.
@@ -103,6 +104,22 @@ void blocks(const F& f) {
   if (i == Isa::avx2) return blocks_avx2(f);
 #endif
   run_baseline(f);
+}
+
+template <class T, int bytes>
+struct Width {
+  static constexpr int lanes = bytes / sizeof(T);
+  typedef T V __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
+};
+
+template <class T, class F>
+void vectors(const F& f) {
+#if NACRE_X86
+  Isa i = isa();
+  if (i == Isa::avx512) return blocks_avx512([&] { f(Width<T, 64>{}); });
+  if (i == Isa::avx2) return blocks_avx2([&] { f(Width<T, 32>{}); });
+#endif
+  run_baseline([&] { f(Width<T, 16>{}); });
 }
 
 // x[j] = sqrt(x[j]) for 16 numbers. A loop over C's sqrt is not vectorised, for it may set errno.

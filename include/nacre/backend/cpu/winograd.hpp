@@ -4,8 +4,9 @@
 //   weight gradient           dg = G^T [ sum over tiles (A dY A^T) . (B^T d B) ] G
 //
 // "." is, for each of the 36 positions f, a matrix product over channels: rows are tiles (weight gradient: output
-// channels). With stride 2 d is 9x9 and has 81 positions, several of which meet one position of the weights.
-// Relative error 1.5e-6 to 4e-6 in float for 64 to 256 channels, some five times the direct sum's.
+// channels). With stride 2 there are 81, several of which meet one position of the weights; d is 9x9, or for the input
+// gradient 5x5 and Y 8x8. Relative error in float for 64 to 256 channels 1.4e-6 to 4e-6, some five times the direct
+// sum's, with stride 2 at most 1.5e-6.
 // Grids and sums depend on the shape only; a tile's output does not depend on the tiles beside it.
 // The matrices: winograd_transform.hpp. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
@@ -16,7 +17,7 @@
 namespace nacre::backend::detail {
 
 // The rule, by shape only: whole vectors of 16 channels on both sides and a map of at least 4x4; stride 2 saves fewer
-// products for dearer transforms and pays from 128 channels on.
+// products for dearer transforms and pays from 128 channels of input on.
 inline bool winograd_fits(const Window2d& w) {
   const bool plain = w.kh == 3 && w.kw == 3 && w.dilation_h == 1 && w.dilation_w == 1 && w.groups == 1;
   const bool dense = w.stride_h == 1 && w.stride_w == 1 && w.pad_h <= 2 && w.pad_w <= 2;
@@ -28,14 +29,16 @@ inline bool winograd_fits(const Window2d& w) {
 namespace winograd {
 
 // y = x * u for u [36, depth, cols] packed; both maps of one set of tiles.
-template <class Input, class Output, class T>
-void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into) {
-  constexpr i64 side = Input::to, positions = side * side;
+template <class T>
+void convolve(i64 side, decltype(Transforms<T>::input) input, decltype(Transforms<T>::output) output,
+              const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into) {
+  const i64 positions = side * side;
   const Kernel<T> kern = kernel<T>();
   const i64 depth = x.channels, cols = y.channels, tiles = x.count(), u_plane = plane(depth, cols);
   Scratch<T> zeros(depth);
   std::fill_n(zeros.data, depth, T(0));
   // While all of u stays in a cache, a task takes a few tiles through all steps; else the positions are the tasks.
+  // A block is so many tiles that those over all positions stay near too.
   const bool narrow = depth * cols <= 160 * 160;
   const i64 block = (narrow ? 1728 : 10368) / positions;
   if (narrow) {
@@ -43,14 +46,14 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
       const i64 first = task * block, n = std::min(block, tiles - first);
       const i64 v_plane = plane(n, depth), m_plane = plane(n, cols);
       Scratch<T> v(positions * v_plane), m(positions * m_plane), sink(cols);
-      to_positions<Input>(x, first, n, zeros.data, v.data, v_plane);
+      input(x, first, n, zeros.data, v.data, v_plane);
       for (i64 f = 0; f < positions; ++f) {
         const T* here = u + weight_position(f, side) * u_plane;
         const T* next = u + weight_position(std::min(f + 1, positions - 1), side) * u_plane;  // comes closer meanwhile
         block_product(kern, n, cols, depth, v.data + f * v_plane, depth, 1, here, 0, m.data + f * m_plane, cols, false,
                       {next, std::max<i64>(1, cols * kern.shapes[0].rows / n / ceil_div(cols, kern.wide()))});
       }
-      from_positions<Output>(m.data, m_plane, first, n, y, sink.data, into);
+      output(m.data, m_plane, first, n, y, sink.data, into);
     });
     return;
   }
@@ -60,7 +63,7 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
     const i64 n = std::min(block, tiles - first), across = ceil_div(cols, 256);
     const i64 v_plane = plane(n, depth), m_plane = plane(n, cols);
     parallel_for(n, piece, [&](i64 begin, i64 end) {
-      to_positions<Input>(x, first + begin, end - begin, zeros.data, v.data + begin * depth, v_plane);
+      input(x, first + begin, end - begin, zeros.data, v.data + begin * depth, v_plane);
     });
     parallel_for(positions * across, 1, [&](i64 task, i64) {
       const i64 f = task / across, j = task % across * 256;
@@ -70,7 +73,7 @@ void convolve(const Tiles<const T>& x, const T* u, const Tiles<T>& y, Into into)
     });
     parallel_for(n, piece, [&](i64 begin, i64 end) {
       Scratch<T> sink(cols);
-      from_positions<Output>(m.data + begin * cols, m_plane, first + begin, end - begin, y, sink.data, into);
+      output(m.data + begin * cols, m_plane, first + begin, end - begin, y, sink.data, into);
     });
   }
 }
@@ -81,39 +84,38 @@ Tiles<T> output_tiles(const Window2d& win, T* y) {
   return {y, win.n, win.oh(), win.ow(), win.o, 0, 0, 4, ceil_div(win.oh(), 4), ceil_div(win.ow(), 4)};
 }
 template <class T>
-Tiles<const T> input_tiles(const Window2d& win, const T* x, ReluMap<T> map) {
+Tiles<const T> input_tiles(const Window2d& win, const T* x, ReluMap<T> relu) {
   return {x, win.n, win.h, win.w, win.c, win.pad_h, win.pad_w, 4 * win.stride_h, ceil_div(win.oh(), 4),
-          ceil_div(win.ow(), 4), map};
+          ceil_div(win.ow(), 4), relu};
 }
 
-template <int stride, class T>
-void forward(const Window2d& win, const T* x, const T* w, T* y, ReluMap<T> map) {
-  using Sides = Algorithm<T, stride>;
+template <class T>
+void forward(const Window2d& win, const T* x, const T* w, T* y, ReluMap<T> relu = {}) {
+  const Transforms<T> t = transforms<T>(win.stride_h);
   Scratch<T> u(weight_positions * plane(win.c, win.o));
-  pack_weights<typename Sides::Weight>(kernel<T>(), w, win.o, win.c, false, u.data);
-  convolve<typename Sides::Input, typename Sides::Output>(input_tiles(win, x, map), u.data, output_tiles(win, y),
-                                                          Into::assign);
+  pack_weights(t, w, win.o, win.c, false, u.data);
+  convolve<T>(t.side, t.input, t.output, input_tiles(win, x, relu), u.data, output_tiles(win, y), Into::assign);
 }
 
 // A convolution of gy by the turned kernel: gx from its first pixel, 4x4 or with stride 2 8x8 a tile.
-template <int stride, class T>
+template <class T>
 void grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) {
-  using Sides = Algorithm<T, stride>;
+  const Transforms<T> t = transforms<T>(win.stride_h);
   Scratch<T> u(weight_positions * plane(win.o, win.c));
-  pack_weights<typename Sides::Weight>(kernel<T>(), w, win.o, win.c, true, u.data);
-  const i64 pad_h = stride == 1 ? 2 - win.pad_h : 0, pad_w = stride == 1 ? 2 - win.pad_w : 0, step = 4 * stride;
-  const i64 down = ceil_div(win.h, step), right = ceil_div(win.w, step);
+  pack_weights(t, w, win.o, win.c, true, u.data);
+  const i64 stride = win.stride_h, pad_h = (2 - win.pad_h) / stride, pad_w = (2 - win.pad_w) / stride;
+  const i64 step = 4 * stride, down = ceil_div(win.h, step), right = ceil_div(win.w, step);
   const Tiles<const T> from{gy, win.n, win.oh(), win.ow(), win.o, pad_h, pad_w, 4, down, right};
-  convolve<typename Sides::BackInput, typename Sides::BackOutput>(
-      from, u.data, Tiles<T>{gx, win.n, win.h, win.w, win.c, 0, 0, step, down, right}, into);
+  const Tiles<T> to{gx, win.n, win.h, win.w, win.c, 0, 0, step, down, right};
+  convolve<T>(t.side, t.back_input, t.back_output, from, u.data, to, into);
 }
 
-template <int stride, class T>
-void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into, ReluMap<T> map) {
-  using Sides = Algorithm<T, stride>;
-  constexpr i64 side = Sides::Input::to, positions = side * side;
+template <class T>
+void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into, ReluMap<T> relu = {}) {
+  const Transforms<T> t = transforms<T>(win.stride_h);
+  const i64 side = t.side, positions = side * side;
   const Kernel<T> kern = kernel<T>();
-  const Tiles<const T> from = input_tiles(win, x, map), to = output_tiles(win, gy);
+  const Tiles<const T> from = input_tiles(win, x, relu), to = output_tiles(win, gy);
   const i64 tiles = from.count(), o = win.o, c = win.c, size = weight_positions * o * c, most_channels = std::max(o, c);
   Scratch<T> zeros(most_channels);
   std::fill_n(zeros.data, most_channels, T(0));
@@ -123,8 +125,8 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into,
   const i64 parts = narrow ? std::clamp<i64>(tiles / (2 * block), 1, 16) : 1;
   Scratch<T> sums(parts * size);
   auto transform = [&](i64 first, i64 n, T* v, i64 v_plane, T* z, i64 z_plane) {
-    to_positions<typename Sides::Input>(from, first, n, zeros.data, v, v_plane);
-    to_positions<typename Sides::Gradient>(to, first, n, zeros.data, z, z_plane);
+    t.input(from, first, n, zeros.data, v, v_plane);
+    t.gradient(to, first, n, zeros.data, z, z_plane);
   };
   if (narrow) {
     const i64 share = ceil_div(tiles, parts);
@@ -153,7 +155,7 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into,
         transform(first + begin, end - begin, v.data + begin * c, v_plane, z.data + begin * o, z_plane);
       });
       parallel_for(weight_positions * down, 1, [&](i64 task, i64) {
-        const i64 g = task / down, i = task % down * rows;
+        const i64 g = weight_positions - 1 - task / down, i = task % down * rows;  // the longest first
         bool resume = first > 0;
         for (i64 f = 0; f < positions; ++f) {
           if (weight_position(f, side) != g) continue;
@@ -164,20 +166,7 @@ void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into,
       });
     }
   }
-  weight_gradient_transform<typename Sides::WeightGradient>(sums.data, parts, o, c, gw, into);
-}
-
-template <class T>
-void forward(const Window2d& win, const T* x, const T* w, T* y, ReluMap<T> map = {}) {
-  win.stride_h == 2 ? forward<2>(win, x, w, y, map) : forward<1>(win, x, w, y, map);
-}
-template <class T>
-void grad_input(const Window2d& win, const T* w, const T* gy, T* gx, Into into) {
-  win.stride_h == 2 ? grad_input<2>(win, w, gy, gx, into) : grad_input<1>(win, w, gy, gx, into);
-}
-template <class T>
-void grad_weight(const Window2d& win, const T* x, const T* gy, T* gw, Into into, ReluMap<T> map = {}) {
-  win.stride_h == 2 ? grad_weight<2>(win, x, gy, gw, into, map) : grad_weight<1>(win, x, gy, gw, into, map);
+  t.weight_gradient(sums.data, parts, o, c, gw, into);
 }
 
 }  // namespace winograd

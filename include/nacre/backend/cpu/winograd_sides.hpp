@@ -13,8 +13,6 @@
 // Lavin & Gray, "Fast algorithms for convolutional neural networks", 2016. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
 
-#include <nacre/core/config.hpp>
-
 namespace nacre::backend::detail::winograd {
 
 // Each side takes `from` values, `s` apart, to `to` values, `t` apart.
@@ -162,27 +160,5 @@ struct StridedWeightGradientSide {
   }
 };
 #undef NACRE_WINOGRAD
-
-// What a convolution and its gradients are made of, by stride; `step` pixels of the input lie under 4 of the output.
-template <class T, int stride>
-struct Algorithm {
-  using Input = InputSide;
-  using Output = OutputSide;
-  using Gradient = GradientSide;
-  using BackInput = InputSide;  // from the output's gradient to the input's
-  using BackOutput = OutputSide;
-  using Weight = WeightSide<T>;
-  using WeightGradient = WeightGradientSide<T>;
-};
-template <class T>
-struct Algorithm<T, 2> {
-  using Input = StridedInputSide;
-  using Output = StridedOutputSide;
-  using Gradient = StridedGradientSide;
-  using BackInput = SpreadInputSide;
-  using BackOutput = SpreadOutputSide;
-  using Weight = StridedWeightSide<T>;
-  using WeightGradient = StridedWeightGradientSide<T>;
-};
 
 }  // namespace nacre::backend::detail::winograd

@@ -1,4 +1,4 @@
-// The transforms of Winograd's convolutions, on 16 channels at a time, between maps and the positions of their tiles.
+// The transforms of Winograd's convolutions, a vector of channels at a time, between maps and their tiles' positions.
 //
 //   input B^T d B   weights G g G^T   output A^T m A   output's gradient A dy A^T   weights' gradient G^T s G
 //
@@ -27,7 +27,7 @@ template <class T>
 struct Tiles {
   T* data;
   i64 images, h, w, channels, pad_h, pad_w, step, down, right;
-  ReluMap<std::remove_const_t<T>> map = {};  // of the pixels inside
+  ReluMap<std::remove_const_t<T>> relu = {};  // of the pixels inside
   i64 count() const { return images * down * right; }
 
   // f(i, pixel, later) for tiles first + i, i < n: where their pixels are, [size, size], `outside` for those beyond the
@@ -56,32 +56,27 @@ struct Tiles {
   }
 };
 
-template <class T, int lanes = 16>
-struct Lanes {
-  typedef T V __attribute__((vector_size(lanes * sizeof(T)), aligned(alignof(T)), may_alias));
-};
-
 // Tiles [first, first + n) of x to out [positions, n, channels], positions `plane` apart: down the columns first,
 // then along the rows.
 template <class Side, class T>
 void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
-  simd::blocks([&] {
-    using V = typename Lanes<T>::V;
+  simd::vectors<T>([&](auto width) {
+    using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
     x.template each<from>(first, n, zeros, [&](i64 t, const T* const* p, const T* later) {
-      for (i64 c = 0; c < x.channels; c += 16) {
+      for (i64 c = 0; c < x.channels; c += width.lanes) {
         V e[to * from], scale{}, shift{};
-        if (x.map) {
-          scale = *reinterpret_cast<const V*>(x.map.scale + c);
-          shift = *reinterpret_cast<const V*>(x.map.shift + c);
+        if (x.relu) {
+          scale = *reinterpret_cast<const V*>(x.relu.scale + c);
+          shift = *reinterpret_cast<const V*>(x.relu.shift + c);
         }
         for (int j = 0; j < from; ++j) {
           V d[from], z[to];
 #pragma GCC unroll 9
           for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const V*>(p[i * from + j] + c);
-          if (x.map)
+          if (x.relu)
 #pragma GCC unroll 9
-            for (int i = 0; i < from; ++i) {  // AffineRelu, on vectors
+            for (int i = 0; i < from; ++i) {  // AffineRelu, by hand: g++ warns of vectors as arguments
               const V y = d[i] * scale + shift;
               d[i] = p[i * from + j] == zeros ? V{} : y < V{} ? V{} : y;
             }
@@ -105,11 +100,11 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
 // m [positions, n, channels] to tiles [first, first + n) of y.
 template <class Side, class T>
 void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, T* sink, Into into) {
-  simd::blocks([&] {
-    using V = typename Lanes<T>::V;
+  simd::vectors<T>([&](auto width) {
+    using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
     y.template each<to>(first, n, sink, [&](i64 t, T* const* p, T* later) {
-      for (i64 c = 0; c < y.channels; c += 16) {
+      for (i64 c = 0; c < y.channels; c += width.lanes) {
         V e[to * from];
         const T* in = m + t * y.channels + c;
         for (int i = 0; i < to; ++i)
@@ -138,29 +133,87 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
 
 // Weights [rows, cols] through G . G^T: tap i of (r, l) is at from + i * tap + r * row + l, counted from the last if
 // turned; to out [36, rows, cols], positions `out_plane` apart.
-template <int lanes, class Side, class T>
+template <class Side, class T>
 void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool turned, T* out, i64 out_plane) {
-  simd::blocks([=] {
-    using V = typename Lanes<T, lanes>::V;
+  simd::vectors<T>([=](auto width) {
+    using V = typename decltype(width)::V;
     for (i64 r = 0; r < rows; ++r)
-      for (i64 l = 0; l < cols; l += lanes) {
-        V g[9], e[18], u[36];
-#pragma GCC unroll 36
-        for (int i = 0; i < 9; ++i) g[i] = *reinterpret_cast<const V*>(from + (turned ? 8 - i : i) * tap + r * row + l);
-#pragma GCC unroll 36
-        for (int i = 0; i < 3; ++i) Side{}(g + i, 3, e + i, 3);
-#pragma GCC unroll 36
-        for (int i = 0; i < 6; ++i) Side{}(e + 3 * i, 1, u + 6 * i, 1);
+      for (i64 l = 0; l < cols; l += width.lanes) {
+        V e[18];
+        for (int j = 0; j < 3; ++j) {
+          V g[3];
+#pragma GCC unroll 3
+          for (int i = 0, f = j; i < 3; ++i, f += 3)
+            g[i] = *reinterpret_cast<const V*>(from + (turned ? 8 - f : f) * tap + r * row + l);
+          Side{}(g, 1, e + j, 3);
+        }
         T* to = out + r * cols + l;
-#pragma GCC unroll 36
-        for (int f = 0; f < 36; ++f) *reinterpret_cast<V*>(to + f * out_plane) = u[f];
+        for (int i = 0; i < 6; ++i) {
+          V u[6];
+          Side{}(e + 3 * i, 1, u, 1);
+#pragma GCC unroll 6
+          for (int j = 0; j < 6; ++j, to += out_plane) *reinterpret_cast<V*>(to) = u[j];
+        }
       }
   });
 }
+// gw [O, 3, 3, C] (+)= G^T s G, s [36, O, C] the sum of `parts` sums, in order, each 36 O C long.
+template <class Side, class T>
+void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into into) {
+  parallel_for(o, std::max<i64>(1, 4096 / c), [&](i64 begin, i64 end) {
+    simd::vectors<T>([&](auto width) {
+      using V = typename decltype(width)::V;
+      for (i64 row = begin; row < end; ++row)
+        for (i64 j = 0; j < c; j += width.lanes) {
+          V e[18];
+          for (int x = 0; x < 6; ++x) {
+            V d[6];
+            for (int y = 0; y < 6; ++y) {
+              const T* at = s + ((6 * y + x) * o + row) * c + j;
+              d[y] = *reinterpret_cast<const V*>(at);
+              for (i64 p = 1; p < parts; ++p) d[y] += *reinterpret_cast<const V*>(at + p * weight_positions * o * c);
+            }
+            Side{}(d, 1, e + x, 6);
+          }
+          for (int y = 0; y < 3; ++y) {
+            V g[3];
+            Side{}(e + 6 * y, 1, g, 1);
+            for (int x = 0; x < 3; ++x) {
+              V* to = reinterpret_cast<V*>(gw + (row * 9 + 3 * y + x) * c + j);
+              *to = into == Into::add ? *to + g[x] : g[x];
+            }
+          }
+        }
+    });
+  });
+}
+
+// What the three passes are made of, by stride.
+template <class T>
+struct Transforms {
+  i64 side;  // of a tile's positions
+  decltype(&to_positions<InputSide, T>) input, gradient, back_input;  // back: from gy to gx
+  decltype(&from_positions<OutputSide, T>) output, back_output;
+  decltype(&weight_transform<WeightSide<T>, T>) weights;
+  decltype(&weight_gradient_transform<WeightGradientSide<T>, T>) weight_gradient;
+};
+template <class T>
+Transforms<T> transforms(i64 stride) {
+  if (stride == 1)
+    return {6, to_positions<InputSide, T>, to_positions<GradientSide, T>, to_positions<InputSide, T>,
+            from_positions<OutputSide, T>, from_positions<OutputSide, T>, weight_transform<WeightSide<T>, T>,
+            weight_gradient_transform<WeightGradientSide<T>, T>};
+  return {9, to_positions<StridedInputSide, T>, to_positions<StridedGradientSide, T>, to_positions<SpreadInputSide, T>,
+          from_positions<StridedOutputSide, T>, from_positions<SpreadOutputSide, T>,
+          weight_transform<StridedWeightSide<T>, T>,
+          weight_gradient_transform<StridedWeightGradientSide<T>, T>};
+}
+
 // w [O, 3, 3, C] in the Winograd domain and the panels of the tiles: out [36, depth, cols]. Forward, depth is C and
 // cols is O; for the gradient of the input, depth is O, cols is C and the kernel is turned by half.
-template <class Side, class T>
-void pack_weights(const Kernel<T>& kern, const T* w, i64 o, i64 c, bool turned, T* out) {
+template <class T>
+void pack_weights(const Transforms<T>& transforms, const T* w, i64 o, i64 c, bool turned, T* out) {
+  const Kernel<T> kern = kernel<T>();
   const i64 depth = turned ? o : c, cols = turned ? c : o;
   parallel_for(ceil_div(cols, kern.wide()), 1, [&](i64 group, i64) {
     Scratch<T> transposed(turned ? 0 : 9 * c * kern.wide());  // [9, C, columns of the panel]
@@ -170,37 +223,8 @@ void pack_weights(const Kernel<T>& kern, const T* w, i64 o, i64 c, bool turned, 
         if (!turned) pack_panel(true, w + j * 9 * c, 9 * c, 9 * c, s.width, s.width, transposed.data);
         const T* from = turned ? w + j : transposed.data;
         const i64 tap = turned ? c : c * s.width, row = turned ? 9 * c : s.width;
-        const auto transform = s.width % 16 == 0 ? weight_transform<16, Side, T> : weight_transform<4, Side, T>;
-        transform(from, tap, row, depth, s.width, turned, out + j * depth, plane(depth, cols));
+        transforms.weights(from, tap, row, depth, s.width, turned, out + j * depth, plane(depth, cols));
       }
-    });
-  });
-}
-// gw [O, 3, 3, C] (+)= G^T s G, s [36, O, C] the sum of `parts` sums, in order, each 36 O C long.
-template <class Side, class T>
-void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into into) {
-  parallel_for(o, std::max<i64>(1, 4096 / c), [&](i64 begin, i64 end) {
-    simd::blocks([&] {
-      using V = typename Lanes<T>::V;
-      for (i64 row = begin; row < end; ++row)
-        for (i64 j = 0; j < c; j += 16) {
-          V d[36], e[18], g[9];
-#pragma GCC unroll 36
-          for (int f = 0; f < 36; ++f) {
-            const T* at = s + (f * o + row) * c + j;
-            d[f] = *reinterpret_cast<const V*>(at);
-            for (i64 p = 1; p < parts; ++p) d[f] += *reinterpret_cast<const V*>(at + p * weight_positions * o * c);
-          }
-#pragma GCC unroll 36
-          for (int i = 0; i < 6; ++i) Side{}(d + i, 6, e + i, 6);
-#pragma GCC unroll 36
-          for (int i = 0; i < 3; ++i) Side{}(e + 6 * i, 1, g + 3 * i, 1);
-#pragma GCC unroll 36
-          for (int i = 0; i < 9; ++i) {
-            V* to = reinterpret_cast<V*>(gw + (row * 9 + i) * c + j);
-            *to = into == Into::add ? *to + g[i] : g[i];
-          }
-        }
     });
   });
 }
