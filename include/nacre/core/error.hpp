@@ -47,10 +47,15 @@ template <class E = Error>
   throw E(std::string(op) + ": " + std::string(what));
 }
 
+template <class E, class Text>
+[[noreturn, gnu::cold, gnu::noinline]] void fail_with(std::string_view op, const Text& text) {
+  fail<E>(op, std::string(text()));
+}
+
 // check(ok, "matmul", [&] { return "inner dimensions differ: a is " + ...; }): the text is built only on failure.
 template <class E = Error, class Text>
 void check(bool ok, std::string_view op, Text&& text) {
-  if (!ok) [[unlikely]] fail<E>(op, std::string(text()));
+  if (!ok) [[unlikely]] fail_with<E>(op, text);
 }
 
 }  // namespace nacre

@@ -1,6 +1,7 @@
 // Definitions of eval/linear_probe.hpp.
 #pragma once
 
+#include <nacre/backend/cpu/map.hpp>
 #include <nacre/backend/cpu/softmax.hpp>
 #include <nacre/eval/linear_probe.hpp>
 
@@ -38,17 +39,12 @@ NACRE_INLINE i64 LinearModel::step(const float* x, const i64* y, i64 n, double l
 
   float rate = static_cast<float>(lr), decay = static_cast<float>(options.weight_decay),
         mu = static_cast<float>(options.momentum);
-  parallel_for(classes * d, 1 << 14, [&](i64 begin, i64 end) {
-    float *w = weight.data(), *v = velocity.data();
-    const float* g = gradient.data();
-    backend::simd::run([&] {
-      for (i64 i = begin; i < end; ++i) {
-        float total = g[i] + decay * w[i];
-        v[i] = mu * v[i] + total;
-        w[i] -= rate * (total + mu * v[i]);
-      }
-    });
-  });
+  auto step = [=](float& w, float& v, float g) {
+    float total = g + decay * w;
+    v = mu * v + total;
+    w -= rate * (total + mu * v);
+  };
+  backend::update(Cpu{}, step, classes * d, weight.data(), velocity.data(), gradient.data());
   for (i64 k = 0; k < classes; ++k) {
     double g = 0;
     for (i64 r = 0; r < n; ++r) g += static_cast<double>(scores[r * classes + k]);

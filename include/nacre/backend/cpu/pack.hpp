@@ -38,7 +38,7 @@ void fetch_to_write(const T* p, i64 n) {
 
 template <i64 width, class T>
 void copy_rows(const T* b, i64 ldb, i64 k, T* out) {
-  simd::run([=] {
+  simd::blocks([=] {
     for (i64 r = 0; r < k; ++r) {
       fetch(b + (r + 12) * ldb, width);
       __builtin_memcpy(out + r * width, b + r * ldb, width * sizeof(T));
@@ -50,7 +50,7 @@ void copy_rows(const T* b, i64 ldb, i64 k, T* out) {
 template <class T>
 void transpose_rows(const T* b, i64 ldb, i64 k, i64 cols, i64 width, T* out) {
   typedef T V __attribute__((vector_size(4 * sizeof(T)), aligned(sizeof(T)), may_alias));
-  simd::run([=] {
+  simd::blocks([=] {
     constexpr i64 line = 64 / sizeof(T);
     auto block = [=](i64 r, i64 j) {
       const T* s = b + j * ldb + r;

@@ -12,6 +12,7 @@
 #include <nacre/core/parallel.hpp>
 #include <nacre/math/window.hpp>
 
+#include <algorithm>
 #include <limits>
 
 namespace nacre::backend {
@@ -71,14 +72,15 @@ template <class T>
 void max_pool2d(Cpu, const SlidingCells& cells, const T* x, T* y, std::int32_t* arg) {
   const Window2d& w = cells.w;
   parallel_for(w.n * cells.oh(), detail::row_grain(cells), [&](i64 begin, i64 end) {
-    simd::run([&] {
+    simd::blocks([&] {
       detail::each_cell(cells, begin, end, [&](i64 out, i64 n, PixelRange rows, PixelRange cols) {
         T* best = y + out * w.c;
         std::int32_t* at = arg + out * w.c;
-        for (i64 c = 0; c < w.c; ++c) {
+        const auto first = static_cast<std::int32_t>(rows.begin * w.w + cols.begin);
+        detail::channels(w.c, [&](i64 c) {
           best[c] = -std::numeric_limits<T>::infinity();
-          at[c] = static_cast<std::int32_t>(rows.begin * w.w + cols.begin);
-        }
+          at[c] = first;
+        });
         for (i64 h = rows.begin; h < rows.end; ++h)
           for (i64 v = cols.begin; v < cols.end; ++v) {
             const T* p = x + ((n * w.h + h) * w.w + v) * w.c;
@@ -113,10 +115,10 @@ template <class Cells, class T>
 void avg_pool2d(Cpu, const Cells& cells, const T* x, T* y) {
   const Window2d& w = cells.w;
   parallel_for(w.n * cells.oh(), detail::row_grain(cells), [&](i64 begin, i64 end) {
-    simd::run([&] {
+    simd::blocks([&] {
       detail::each_cell(cells, begin, end, [&](i64 out, i64 n, PixelRange rows, PixelRange cols) {
         T* mean = y + out * w.c;
-        for (i64 c = 0; c < w.c; ++c) mean[c] = 0;
+        detail::channels(w.c, [&](i64 c) { mean[c] = 0; });
         for (i64 h = rows.begin; h < rows.end; ++h)
           for (i64 v = cols.begin; v < cols.end; ++v) {
             const T* p = x + ((n * w.h + h) * w.w + v) * w.c;
@@ -134,9 +136,9 @@ void avg_pool2d_grad(Cpu, const Cells& cells, const T* gy, T* gx, Into into) {
   const Window2d& w = cells.w;
   i64 image = w.h * w.w * w.c;
   parallel_for(w.n, 1, [&](i64 first, i64 last) {
-    simd::run([&] {
+    simd::blocks([&] {
       if (into == Into::assign)
-        for (i64 i = first * image; i < last * image; ++i) gx[i] = 0;
+        std::fill(gx + first * image, gx + last * image, T(0));
       detail::each_cell(cells, first * cells.oh(), last * cells.oh(),
                         [&](i64 out, i64 n, PixelRange rows, PixelRange cols) {
                           const T* g = gy + out * w.c;
