@@ -4,6 +4,7 @@
 #include <nacre/backend/cpu/map.hpp>
 #include <nacre/backend/cpu/softmax.hpp>
 #include <nacre/eval/linear_probe.hpp>
+#include <nacre/math/optim.hpp>
 
 namespace nacre::eval::detail {
 
@@ -37,13 +38,8 @@ NACRE_INLINE i64 LinearModel::step(const float* x, const i64* y, i64 n, double l
   for (i64 i = 0; i < n * classes; ++i) scores[i] /= static_cast<float>(n);
   backend::gemm(Cpu{}, true, false, classes, d, n, scores.data(), classes, x, d, gradient.data(), d, Into::assign);
 
-  float rate = static_cast<float>(lr), decay = static_cast<float>(options.weight_decay),
-        mu = static_cast<float>(options.momentum);
-  auto step = [=](float& w, float& v, float g) {
-    float total = g + decay * w;
-    v = mu * v + total;
-    w -= rate * (total + mu * v);
-  };
+  const double mu = options.momentum, decay = options.weight_decay;
+  const math::SgdUpdate step{{mu, decay}, {lr, mu, decay, true}};
   backend::update(Cpu{}, step, classes * d, weight.data(), velocity.data(), gradient.data());
   for (i64 k = 0; k < classes; ++k) {
     double g = 0;

@@ -256,8 +256,8 @@ template <class T, class F>
 void mapped(const Window2d& win, const T* x, ReluMap<T> relu, F f) {
   if (!relu) return f(x);
   Scratch<T> copy(win.pixels_in() * win.c);
-  map(Cpu{}, AffineRelu{}, copy.data, win.pixels_in(), win.c, Into::assign, Dense<T>{x, win.c},
-               PerCol<T>{relu.scale}, PerCol<T>{relu.shift});
+  map(Cpu{}, AffineRelu{}, copy.data, win.pixels_in(), win.c, Into::assign, Dense<T>{x, win.c}, PerCol<T>{relu.scale},
+      PerCol<T>{relu.shift});
   f(copy.data);
 }
 

@@ -26,16 +26,14 @@ namespace detail {
 inline constexpr int row_block = 16;
 
 template <class T, int n>
-struct Lanes {
-  typedef T type __attribute__((vector_size(n * sizeof(T)), aligned(alignof(T)), may_alias));
-};
+using Lanes = typename simd::Width<T, n * sizeof(T)>::V;
 template <class T>
 [[gnu::always_inline]] inline auto& lanes(T* p) {
-  return *reinterpret_cast<typename Lanes<T, 16>::type*>(p);
+  return *reinterpret_cast<Lanes<T, 16>*>(p);
 }
 template <class T>
 [[gnu::always_inline]] inline const auto& lanes(const T* p) {
-  return *reinterpret_cast<const typename Lanes<T, 16>::type*>(p);
+  return *reinterpret_cast<const Lanes<T, 16>*>(p);
 }
 
 // row[0 .. 32): addresses of the rows index[begin ..), this block's and the next one's; those past the end repeat the
@@ -50,7 +48,7 @@ template <class T>
 // out[r] = sum of the 16 lanes of part[r] for four rows: lane j + lane j + 8, then + 4, + 2, + 1.
 template <class T>
 [[gnu::always_inline]] inline void sum_lanes(const T (*part)[16], T* out) {
-  typedef typename Lanes<T, 4>::type Quad;
+  typedef Lanes<T, 4> Quad;
   Quad q[4];
   for (int r = 0; r < 4; ++r) {
     const Quad* p = reinterpret_cast<const Quad*>(part[r]);
@@ -64,7 +62,7 @@ template <class T>
 // out[h][r] = z[h] . row[r] for each of the heads and 16 rows
 template <int heads, class T>
 [[gnu::always_inline]] inline void dot_block(const T* const* z, const T* const* row, i64 dim, T (*out)[row_block]) {
-  typedef typename Lanes<T, 16>::type V;
+  typedef Lanes<T, 16> V;
   const i64 whole = dim & ~i64{15};
   for (int first = 0; first < row_block; first += 4) {
     const T* x[4] = {row[first], row[first + 1], row[first + 2], row[first + 3]};
@@ -96,7 +94,7 @@ template <int heads, class T>
 // sum[h] += w[h][r] row[r], one row after the other
 template <int heads, class T>
 [[gnu::always_inline]] inline void add_block(const T (*w)[row_block], const T* const* row, i64 dim, T* const* sum) {
-  typedef typename Lanes<T, 16>::type V;
+  typedef Lanes<T, 16> V;
   i64 d = 0;
   for (; d + 16 <= dim; d += 16) {
     V acc[heads];

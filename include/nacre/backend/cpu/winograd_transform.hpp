@@ -80,7 +80,7 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
               const V y = d[i] * scale + shift;
               d[i] = p[i * from + j] == zeros ? V{} : y < V{} ? V{} : y;
             }
-          Side{}(d, 1, z, 1);
+          Side{}(d, z);
 #pragma GCC unroll 9
           for (int i = 0; i < to; ++i) e[i * from + j] = z[i];
         }
@@ -89,7 +89,7 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
         T* o = out + t * x.channels + c;
         for (int i = 0; i < to; ++i) {
           V z[to];
-          Side{}(e + i * from, 1, z, 1);
+          Side{}(e + i * from, z);
 #pragma GCC unroll 9
           for (int j = 0; j < to; ++j) *reinterpret_cast<V*>(o + (i * to + j) * plane) = z[j];
         }
@@ -113,13 +113,13 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
           V d[from], z[to];
 #pragma GCC unroll 9
           for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const V*>(in + (i * from + j) * plane);
-          Side{}(d, 1, z, 1);
+          Side{}(d, z);
 #pragma GCC unroll 9
           for (int i = 0; i < to; ++i) e[i * from + j] = z[i];
         }
         for (int i = 0; i < to; ++i) {
           V z[to];
-          Side{}(e + i * from, 1, z, 1);
+          Side{}(e + i * from, z);
 #pragma GCC unroll 9
           for (int j = 0; j < to; ++j) {
             V* at = reinterpret_cast<V*>(p[i * to + j] + c);
@@ -141,16 +141,18 @@ void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool 
       for (i64 l = 0; l < cols; l += width.lanes) {
         V e[18];
         for (int j = 0; j < 3; ++j) {
-          V g[3];
+          V g[3], u[6];
 #pragma GCC unroll 3
           for (int i = 0, f = j; i < 3; ++i, f += 3)
             g[i] = *reinterpret_cast<const V*>(from + (turned ? 8 - f : f) * tap + r * row + l);
-          Side{}(g, 1, e + j, 3);
+          Side{}(g, u);
+#pragma GCC unroll 6
+          for (int i = 0; i < 6; ++i) e[3 * i + j] = u[i];
         }
         T* to = out + r * cols + l;
         for (int i = 0; i < 6; ++i) {
           V u[6];
-          Side{}(e + 3 * i, 1, u, 1);
+          Side{}(e + 3 * i, u);
 #pragma GCC unroll 6
           for (int j = 0; j < 6; ++j, to += out_plane) *reinterpret_cast<V*>(to) = u[j];
         }
@@ -167,17 +169,18 @@ void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into 
         for (i64 j = 0; j < c; j += width.lanes) {
           V e[18];
           for (int x = 0; x < 6; ++x) {
-            V d[6];
+            V d[6], g[3];
             for (int y = 0; y < 6; ++y) {
               const T* at = s + ((6 * y + x) * o + row) * c + j;
               d[y] = *reinterpret_cast<const V*>(at);
               for (i64 p = 1; p < parts; ++p) d[y] += *reinterpret_cast<const V*>(at + p * weight_positions * o * c);
             }
-            Side{}(d, 1, e + x, 6);
+            Side{}(d, g);
+            for (int y = 0; y < 3; ++y) e[6 * y + x] = g[y];
           }
           for (int y = 0; y < 3; ++y) {
             V g[3];
-            Side{}(e + 6 * y, 1, g, 1);
+            Side{}(e + 6 * y, g);
             for (int x = 0; x < 3; ++x) {
               V* to = reinterpret_cast<V*>(gw + (row * 9 + 3 * y + x) * c + j);
               *to = into == Into::add ? *to + g[x] : g[x];
