@@ -63,7 +63,7 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
   simd::vectors<T>([&](auto width) {
     using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
-    x.template each<from>(first, n, zeros, [&](i64 t, const T* const* p, const T* later) {
+    x.template each<from>(first, n, zeros, [&](i64 t, auto* p, auto* later) __attribute__((always_inline)) {
       for (i64 c = 0; c < x.channels; c += width.lanes) {
         V e[to * from], scale{}, shift{};
         if (x.relu) {
@@ -103,7 +103,7 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
   simd::vectors<T>([&](auto width) {
     using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
-    y.template each<to>(first, n, sink, [&](i64 t, T* const* p, T* later) {
+    y.template each<to>(first, n, sink, [&](i64 t, auto* p, auto* later) __attribute__((always_inline)) {
       for (i64 c = 0; c < y.channels; c += width.lanes) {
         V e[to * from];
         const T* in = m + t * y.channels + c;
