@@ -51,28 +51,29 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
         const i64 i0 = task % down * task_m, i1 = std::min(m, i0 + task_m);
         const i64 j0 = task / down * task_n, j1 = std::min(nb, j0 + task_n);
         kern.strips(j0, j1, [&](const TileShape<T>& tile, i64 left, i64 right) {
-          const i64 panels = ceil_div(right - left, tile.width);
           Scratch<T> columns(trans_a ? ceil_div(i1 - i0, tile.rows) * tile.rows * kb : 0);
           if (trans_a) pack_columns(a + k0 * lda + i0, lda, kb, i1 - i0, tile.rows, columns.data);
-          for (i64 i = i0; i < i1; i += tile.rows)
-            for (i64 j = left, panel = 0; j < right; j += tile.width, ++panel) {
-              const T* rows[max_tile_rows];
-              T* out[max_tile_rows];
-              const i64 cols = std::min(tile.width, right - j);
-              for (i64 r = 0; r < tile.rows; ++r) {
-                const i64 row = std::min(i + r, i1 - 1);  // beyond the last row: the last row again
-                rows[r] = trans_a ? columns.data + (i - i0) * kb + row - i : a + row * lda + k0;
-                out[r] = c + row * ldc + n0 + j;
-                if (j + tile.width < right) fetch_to_write(out[r] + tile.width, cols);
-                else if (row + tile.rows < i1) fetch_to_write(out[r] + tile.rows * ldc - (j - left), tile.width);
-              }
-              Ahead<T> next{a, 0};  // the next rows of A, in shares
-              if (!trans_a && i + 2 * tile.rows <= i1)
-                next = {a + (i + tile.rows + panel * tile.rows / panels) * lda + k0, ceil_div(tile.rows, panels)};
-              const T* panel_b = in_place ? b + k0 * ldb + n0 + j : packed.data + j * kb;
-              tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, panel_b, in_place ? ldb : tile.width, out, cols,
-                       resume, next);
+          const i64 turn = rows_in_turn(tile, kb);
+          const i64 shares = turn > tile.rows ? 1 : ceil_div(right - left, tile.width);
+          each_tile(tile, turn, i0, i1, left, right, [&](i64 i, i64 j, i64 next_i, i64 next_j) {
+            const T* rows[max_tile_rows];
+            T* out[max_tile_rows];
+            const i64 cols = std::min(tile.width, right - j);
+            for (i64 r = 0; r < tile.rows; ++r) {
+              const i64 row = std::min(i + r, i1 - 1);  // beyond the last row: the last row again
+              rows[r] = trans_a ? columns.data + (i - i0) * kb + row - i : a + row * lda + k0;
+              out[r] = c + row * ldc + n0 + j;
+              if (next_i < i1) fetch_to_write(c + std::min(next_i + r, i1 - 1) * ldc + n0 + next_j, tile.width);
             }
+            Ahead<T> next{a, 0};  // the next rows of A, in shares
+            if (!trans_a && i + 2 * tile.rows <= i1) {
+              const i64 share = (j - left) / tile.width % shares;
+              next = {a + (i + tile.rows + share * tile.rows / shares) * lda + k0, ceil_div(tile.rows, shares)};
+            }
+            const T* panel_b = in_place ? b + k0 * ldb + n0 + j : packed.data + j * kb;
+            tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, panel_b, in_place ? ldb : tile.width, out, cols,
+                     resume, next);
+          });
         });
       });
     }

@@ -119,6 +119,22 @@ void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
   else copy(rows);
 }
 
+// The rows that a panel of B [k, width] serves in turn: four tiles if it stays in the first cache; else one, as A's do.
+template <class T>
+i64 rows_in_turn(const TileShape<T>& tile, i64 k) {
+  return (k * tile.width * i64{sizeof(T)} <= (1 << 15) ? 4 : 1) * tile.rows;
+}
+// f(i, j, next_i, next_j) for the tiles of rows [begin, end) and columns [left, right); after the last, next_i >= end.
+template <class T, class F>
+void each_tile(const TileShape<T>& tile, i64 turn, i64 begin, i64 end, i64 left, i64 right, const F& f) {
+  for (i64 top = begin; top < end; top += turn)
+    for (i64 j = left; j < right; j += tile.width)
+      for (i64 i = top; i < std::min(end, top + turn); i += tile.rows) {
+        const bool down = i + tile.rows < std::min(end, top + turn), across = j + tile.width < right;
+        f(i, j, down ? i + tile.rows : across ? top : top + turn, down ? j : across ? j + tile.width : left);
+      }
+}
+
 // c [m, n] (+)= a b for operands that are near: a(i, k) at a + i * a_row + k * a_step, rows of c `c_row` apart. b is
 // packed in panels (b_row 0) or has rows b_row apart; these are read in whole vectors, so n should be a multiple of 16.
 // `ahead` is followed through all tiles.
@@ -129,24 +145,23 @@ void block_product(const Kernel<T>& kern, i64 m, i64 n, i64 k, const T* a, i64 a
   if (dense && k == kern.shallow_steps && n == kern.lanes && m >= 8 && !resume) return kern.shallow(m, a, b, c);
   const Segment segment{0, 0, k};
   kern.strips(0, n, [&](const TileShape<T>& tile, i64 left, i64 right) {
-    for (i64 i = 0; i < m; i += tile.rows)
-      for (i64 j = left; j < right; j += tile.width) {
-        const T* rows[max_tile_rows];
-        T* out[max_tile_rows];
-        const T* from = a + i * a_row;
-        T* to = c + i * c_row + j;
-        for (i64 r = 0; r < tile.rows; ++r) {
-          rows[r] = from;
-          out[r] = to;
-          if (resume) fetch_to_write(c + std::min(i + r + tile.rows, m - 1) * c_row + j, tile.width);
-          if (i + r + 1 >= m) continue;  // beyond the last row: the last row again
-          from += a_row;
-          to += c_row;
-        }
-        tile.run(&segment, 1, rows, a_step, b_row ? b + j : b + j * k, b_row ? b_row : tile.width, out,
-                 std::min(tile.width, right - j), resume, ahead);
-        ahead.from += k * ahead.step;
+    each_tile(tile, rows_in_turn(tile, k), 0, m, left, right, [&](i64 i, i64 j, i64 next_i, i64 next_j) {
+      const T* rows[max_tile_rows];
+      T* out[max_tile_rows];
+      const T* from = a + i * a_row;
+      T* to = c + i * c_row + j;
+      for (i64 r = 0; r < tile.rows; ++r) {
+        rows[r] = from;
+        out[r] = to;
+        if (resume) fetch_to_write(c + std::min(next_i + r, m - 1) * c_row + next_j, tile.width);
+        if (i + r + 1 >= m) continue;  // beyond the last row: the last row again
+        from += a_row;
+        to += c_row;
       }
+      tile.run(&segment, 1, rows, a_step, b_row ? b + j : b + j * k, b_row ? b_row : tile.width, out,
+               std::min(tile.width, right - j), resume, ahead);
+      ahead.from += k * ahead.step;
+    });
   });
 }
 
