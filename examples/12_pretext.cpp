@@ -65,6 +65,7 @@ int main(int argc, char** argv) {
 
   nc::methods::JigsawOptions jigsaw{.encoder = network};
   auto puzzles = cut;
+  puzzles.with_image = false;  // its puzzles are all that Jigsaw sees
   puzzles.permutations = nc::methods::puzzle_set(jigsaw, key);  // the order of a sample is one of 100, and its label
   train("Jigsaw", nc::methods::Jigsaw<float>(jigsaw, key), nc::pretext::jigsaw_views(puzzles));
 

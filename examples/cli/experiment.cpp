@@ -121,12 +121,13 @@ Result result_of(const std::string& run) {
   return r;
 }
 
-// What shuffling the patches of 600 test pictures moves.
+// What shuffling the patches of test pictures moves.
 void measure_invariance(const std::string& run, Result& r) {
   Config c = read_config(run);
   Data data(c.data);
   nc::Key key{static_cast<nc::u64>(c.seed)};
-  nc::data::Images images = nc::data::limit(data.test.empty() ? data.train : data.test, 600, key.fold("invariance"));
+  nc::data::Images images = nc::data::limit(data.test.empty() ? data.train : data.test, invariance_pictures,
+                                           key.fold("invariance"));
   nc::data::Augment plain = nc::data::gentle();
   nc::Loader loader(images,
                     nc::pretext::jigsaw_views({.image = c.image_size, .augment = plain, .patch_color = plain.color}),

@@ -9,6 +9,8 @@
 
 namespace cli {
 
+inline constexpr nc::i64 invariance_pictures = 600;  // of the test split, shuffled to see what that moves
+
 struct Cell {
   std::string name;
   Pretrain options;

@@ -155,6 +155,7 @@ std::string protocol(const Experiment& o, const Config& c) {
   if (o.what != "invariance")
     s += "Probed for " + epochs(o.probe_epochs) +
          (o.probe_limit > 0 ? " on at most " + of(o.probe_limit, "labelled pictures. ") : ". ");
+  else s += "Distances over at most " + of(invariance_pictures, "test pictures. ");
   std::string first = std::to_string(o.training.seed), last = std::to_string(o.training.seed + o.seeds - 1);
   return s +
          (o.seeds > 1 ? "Seeds " + first + " to " + last + "; ± is the deviation over them." : "Seed " + first + ".");
