@@ -55,6 +55,7 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
           if (trans_a) pack_columns(a + k0 * lda + i0, lda, kb, i1 - i0, tile.rows, columns.data);
           const i64 turn = rows_in_turn(tile, kb);
           const i64 shares = turn > tile.rows ? 1 : ceil_div(right - left, tile.width);
+          const i64 step = ceil_div(tile.rows, shares);
           each_tile(tile, turn, i0, i1, left, right, [&](i64 i, i64 j, i64 next_i, i64 next_j) {
             const T* rows[max_tile_rows];
             T* out[max_tile_rows];
@@ -67,8 +68,8 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
             }
             Ahead<T> next{a, 0};  // the next rows of A, in shares
             if (!trans_a && i + 2 * tile.rows <= i1) {
-              const i64 share = (j - left) / tile.width % shares;
-              next = {a + (i + tile.rows + share * tile.rows / shares) * lda + k0, ceil_div(tile.rows, shares)};
+              const i64 share = shares > 1 ? (j - left) / tile.width * tile.rows / shares : 0;
+              next = {a + (i + tile.rows + share) * lda + k0, step};
             }
             const T* panel_b = in_place ? b + k0 * ldb + n0 + j : packed.data + j * kb;
             tile.run(&segment, 1, rows, trans_a ? tile.rows : 1, panel_b, in_place ? ldb : tile.width, out, cols,
