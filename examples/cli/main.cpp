@@ -140,7 +140,7 @@ void limit_memory() {
 }
 
 const char* const about_exact_conv =
-    "3x3 convolutions as plain sums instead of Winograd's: slower, a few units of the last place nearer";
+    "3x3 convolutions as plain sums instead of Winograd's: slower, some five times nearer to exact";
 
 // What a training is made of, whichever command trains.
 void add_training_options(CLI::App* c, cli::Pretrain& pt) {

@@ -271,7 +271,8 @@ void announce(const Config& c, const nc::data::Images& images, nc::methods::AnyM
               nc::threads() == 1 ? "" : "s", nc::backend::isa_name());
   if (double loss = uninformed_loss(c); loss > 0)
     std::printf("loss of an encoder that tells nothing apart: %.2f\n", loss);
-  std::printf("spread below: deviation of the unit embeddings times sqrt(d); 1 is healthy, 0 collapsed\n");
+  std::printf("below, loss is a running mean, spread the deviation of the unit embeddings times sqrt(d): "
+              "1 is healthy, 0 collapsed\n");
   if (double loss = initial_loss(c); loss > 0) std::printf("loss expected at the start: %.2f\n", loss);
   if (!images.classes.empty())
     std::printf("chance level of the probe: %.1f %%\n", 100.0 / static_cast<double>(images.classes.size()));

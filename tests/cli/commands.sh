@@ -30,7 +30,7 @@ holds out.txt "^promised here"
 # --- pretrain
 NO_COLOR=1 expect 0 "" "$NACRE" pretrain --data npy:a.npy --width 2 --image-size 16 --dim 8 --negatives 20 --batch 16 --epochs 2 --out run
 holds out.txt "loss of an encoder that tells nothing apart: 3.04"
-holds out.txt "^spread below: .* 1 is healthy, 0 collapsed$"
+holds out.txt "^below, loss is a running mean, spread .* 1 is healthy, 0 collapsed$"
 holds out.txt "^sha256 of the encoder: $(sum run/encoder.safetensors)$"
 holds err.txt "epoch 2/2, step 24/24 \(100 %\)"
 grep -q "$(printf '\033')" out.txt err.txt && fail "colours outside a terminal"

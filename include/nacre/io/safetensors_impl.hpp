@@ -207,7 +207,7 @@ NACRE_INLINE std::vector<u32> SafeTensors::data_order() const {
   u64 data = source_.size() - data_begin_;
   check<DataError>(at == data, "safetensors", [&] {
     return file_name() + ": the tensors take " + std::to_string(at) + " bytes, the file has " + std::to_string(data) +
-           (at > data ? " (is it truncated?)" : " (something follows the last tensor)");
+           " for them" + (at > data ? " (is it truncated?)" : " (something follows the last tensor)");
   });
   return order;
 }

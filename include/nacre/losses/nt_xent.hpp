@@ -2,11 +2,11 @@
 //
 //   s_ij = z_i . z_j / temperature,   Z_i = sum over j != i of e^{s_ij},   partner of row i: row i + N, modulo 2N
 //   L = mean over i of log Z_i - s_i,partner                                       z [2N, D], unit rows -> scalar
-//   dL/dz_i = (sum over j of e^{s_ij} (1 / Z_i + 1 / Z_j) z_j - 2 z_partner) / (2N temperature)
+//   dL/dz_i = (sum over j != i of e^{s_ij} (1 / Z_i + 1 / Z_j) z_j - 2 z_partner) / (2N temperature)
 //
 // (two views one after the other, as pretext::Views lays them). Neither scores nor probabilities are stored: blocks
 // of up to 256 x 256 scores are computed, used for both of their sides, since s is symmetric, and forgotten. Forward
-// leaves log Z; backward computes the blocks again. Rows need not be unit, but scores should be cosines.
+// leaves log Z; backward computes the blocks again. Rows need not be unit, though the paper's are.
 // Chen et al., "A simple framework for contrastive learning of visual representations", 2020.
 // Throws nacre::Error. Tested in tests/losses/nt_xent.cpp.
 #pragma once
@@ -26,17 +26,17 @@ namespace nacre::losses {
 
 namespace detail {
 
-// f(i, j, s) for every pair of blocks of z's rows [i.begin, i.end) and [j.begin, j.end), each pair once. s: the scores,
-// rows `pitch` apart, -inf behind the last column and where a row meets itself.
-//
-// Blocks meet as the players of a tournament do: round 0 is each with itself, and in each of the others every block
-// meets one other. So the tasks of a round share no row, and what a row sums up over the rounds has one order.
 struct BlockOfRows {
   i64 begin, end;
   i64 size() const { return end - begin; }
 };
 inline i64 pitch_of(i64 cols) { return (cols + 15) / 16 * 16; }
 
+// f(i, j, s) for every pair of blocks of z's rows [i.begin, i.end) and [j.begin, j.end), each pair once. s: the scores,
+// rows `pitch` apart, -inf behind the last column and where a row meets itself.
+//
+// Blocks meet as the players of a tournament do: round 0 is each with itself, and in each of the others every block
+// meets one other. So the tasks of a round share no row, and what a row sums up over the rounds has one order.
 template <class T, class F>
 void each_pair_of_blocks(const T* z, i64 n, i64 dim, const F& f) {
   const auto kern = backend::detail::kernel<T>();

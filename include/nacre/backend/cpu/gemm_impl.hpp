@@ -66,8 +66,8 @@ void product(bool trans_a, bool trans_b, i64 m, i64 n, i64 k, const T* a, i64 ld
               out[r] = c + row * ldc + n0 + j;
               if (next_i < i1) fetch_to_write(c + std::min(next_i + r, i1 - 1) * ldc + n0 + next_j, tile.width);
             }
-            Ahead<T> next{a, 0};  // the next rows of A, in shares
-            if (!trans_a && i + 2 * tile.rows <= i1) {
+            Ahead<T> next{a, 0};  // the next rows of A, where k is all of a row: in shares, or beside the first panel
+            if (!trans_a && i + 2 * tile.rows <= i1 && (shares > 1 || j == left)) {
               const i64 share = shares > 1 ? (j - left) / tile.width * tile.rows / shares : 0;
               next = {a + (i + tile.rows + share) * lda + k0, step};
             }

@@ -70,8 +70,10 @@ template <class F>
 [[gnu::always_inline]] inline void each_group(i64 begin, i64 end, const F& f) {
   i64 r = begin;
   for (; r + 4 <= end; r += 4)
-    f([r](const auto& at, i64 c) { return (at(r, c) + at(r + 1, c)) + (at(r + 2, c) + at(r + 3, c)); });
-  for (; r < end; ++r) f([r](const auto& at, i64 c) { return at(r, c); });
+    f([r](const auto& at, i64 c) NACRE_INLINED {
+      return (at(r, c) + at(r + 1, c)) + (at(r + 2, c) + at(r + 3, c));
+    });
+  for (; r < end; ++r) f([r](const auto& at, i64 c) NACRE_INLINED { return at(r, c); });
 }
 
 }  // namespace detail

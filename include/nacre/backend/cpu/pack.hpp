@@ -119,7 +119,7 @@ void pack_columns(const T* a, i64 lda, i64 k, i64 m, i64 rows, T* out) {
   else copy(rows);
 }
 
-// The rows that a panel of B [k, width] serves in turn: four tiles if it stays in the first cache; else one, as A's do.
+// The rows that a panel of B [k, width] serves in turn: of four tiles if it is small enough to stay near, or of one.
 template <class T>
 i64 rows_in_turn(const TileShape<T>& tile, i64 k) {
   return (k * tile.width * i64{sizeof(T)} <= (1 << 15) ? 4 : 1) * tile.rows;
@@ -136,7 +136,7 @@ void each_tile(const TileShape<T>& tile, i64 turn, i64 begin, i64 end, i64 left,
 }
 
 // c [m, n] (+)= a b for operands that are near: a(i, k) at a + i * a_row + k * a_step, rows of c `c_row` apart. b is
-// packed in panels (b_row 0) or has rows b_row apart; these are read in whole vectors, so n should be a multiple of 16.
+// packed in panels (b_row 0) or has rows b_row apart; these are read in whole vectors, past n if 16 does not divide it.
 // `ahead` is followed through all tiles.
 template <class T>
 void block_product(const Kernel<T>& kern, i64 m, i64 n, i64 k, const T* a, i64 a_row, i64 a_step, const T* b, i64 b_row,

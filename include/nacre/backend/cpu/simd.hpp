@@ -5,6 +5,7 @@
 //   simd::run(f)   calls f() out of a function compiled for isa(): f and all it calls are inlined there and its
 //                  loops are vectorised at that width. f is a lambda over plain loops, called once per block of
 //                  work (say >= 1000 elements), never once per element; it must not call through a pointer.
+//                  Lambdas that f itself calls ask for it with NACRE_INLINED, or g++ may leave them out.
 //   simd::blocks(f)  the same for loops whose innermost trip count is a constant 16: -O2 vectorises these, and
 //                  compiles them in half the time.
 //   simd::vectors<T>(f)  the same for loops over vectors: f takes a Width, whose V holds `lanes` values of T.
@@ -46,6 +47,7 @@ namespace simd {
 #define NACRE_AVX512 "avx512f,avx512bw,avx512dq,avx512vl,avx2,fma,bmi2,prefer-vector-width=512"
 #endif
 #define NACRE_AVX2 "avx2,fma,bmi2"
+#define NACRE_INLINED __attribute__((always_inline))  // after a lambda's parameters; tests/inlined.sh
 
 template <class F>
 [[gnu::noinline]] void run_baseline(const F& f) {  // the fallback: as the user's flags compile it

@@ -9,6 +9,7 @@
 //         [1/24  1/12  1/6]       [0 -2 -1  2  1  0]       [0  1 -1  8 -8  1]
 //         [1/24 -1/12  1/6]       [0  2 -1 -2  1  0]
 //         [0      0    1  ]       [0  4  0 -5  0  1]
+// (Toom and Cook: a product of polynomials from its values at as many points as it has coefficients, transposed.)
 // Stride 2 is 9: taps 0 and 2 meet every other value, F(4, 2) at 0, 1, -1, 2, infinity; tap 1 the four between, as is.
 // Lavin & Gray, "Fast algorithms for convolutional neural networks", 2016. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
@@ -81,6 +82,12 @@ struct WeightGradientSide {  // G^T s
 };
 
 // F(4, 2): B^T d of 5 values, s apart, and A^T m to 4, t apart.
+//
+//         [ 1/2    0 ]        [2 -1 -2  1  0]        [1  1  1  1  0]
+//         [-1/2 -1/2 ]        [0 -2 -1  1  0]        [0  1 -1  2  0]
+//     G = [-1/6  1/6 ]  B^T = [0  2 -3  1  0]  A^T = [0  1  1  4  0]
+//         [ 1/6  1/3 ]        [0 -1  0  1  0]        [0  1 -1  8  1]
+//         [ 0      1 ]        [0  2 -1 -2  1]
 template <class V>
 [[gnu::always_inline]] inline void input_by_two(const V* d, int s, V* out) {
   const V d0 = d[0], d1 = d[s], d2 = d[2 * s], d3 = d[3 * s], d4 = d[4 * s];

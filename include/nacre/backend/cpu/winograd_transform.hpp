@@ -60,10 +60,10 @@ struct Tiles {
 // then along the rows.
 template <class Side, class T>
 void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
-  simd::vectors<T>([&](auto width) {
+  simd::vectors<T>([&](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
-    x.template each<from>(first, n, zeros, [&](i64 t, auto* p, auto* later) __attribute__((always_inline)) {
+    x.template each<from>(first, n, zeros, [&](i64 t, auto* p, auto* later) NACRE_INLINED {
       for (i64 c = 0; c < x.channels; c += width.lanes) {
         V e[to * from], scale{}, shift{};
         if (x.relu) {
@@ -100,10 +100,10 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
 // m [positions, n, channels] to tiles [first, first + n) of y.
 template <class Side, class T>
 void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, T* sink, Into into) {
-  simd::vectors<T>([&](auto width) {
+  simd::vectors<T>([&](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
     constexpr int from = Side::from, to = Side::to;
-    y.template each<to>(first, n, sink, [&](i64 t, auto* p, auto* later) __attribute__((always_inline)) {
+    y.template each<to>(first, n, sink, [&](i64 t, auto* p, auto* later) NACRE_INLINED {
       for (i64 c = 0; c < y.channels; c += width.lanes) {
         V e[to * from];
         const T* in = m + t * y.channels + c;
@@ -135,7 +135,7 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
 // turned; to out [36, rows, cols], positions `out_plane` apart.
 template <class Side, class T>
 void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool turned, T* out, i64 out_plane) {
-  simd::vectors<T>([=](auto width) {
+  simd::vectors<T>([=](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
     for (i64 r = 0; r < rows; ++r)
       for (i64 l = 0; l < cols; l += width.lanes) {
@@ -163,7 +163,7 @@ void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool 
 template <class Side, class T>
 void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into into) {
   parallel_for(o, std::max<i64>(1, 4096 / c), [&](i64 begin, i64 end) {
-    simd::vectors<T>([&](auto width) {
+    simd::vectors<T>([&](auto width) NACRE_INLINED {
       using V = typename decltype(width)::V;
       for (i64 row = begin; row < end; ++row)
         for (i64 j = 0; j < c; j += width.lanes) {
@@ -212,8 +212,8 @@ Transforms<T> transforms(i64 stride) {
           weight_gradient_transform<StridedWeightGradientSide<T>, T>};
 }
 
-// w [O, 3, 3, C] in the Winograd domain and the panels of the tiles: out [36, depth, cols]. Forward, depth is C and
-// cols is O; for the gradient of the input, depth is O, cols is C and the kernel is turned by half.
+// w [O, 3, 3, C] in the Winograd domain and the panels of tile.hpp's tiles: out [36, depth, cols]. Forward, depth is C
+// and cols is O; for the gradient of the input, depth is O, cols is C and the kernel is turned by half.
 template <class T>
 void pack_weights(const Transforms<T>& transforms, const T* w, i64 o, i64 c, bool turned, T* out) {
   const Kernel<T> kern = kernel<T>();
