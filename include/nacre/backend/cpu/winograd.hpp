@@ -6,7 +6,7 @@
 // "." is, for each of the 36 positions f, a matrix product over channels: rows are tiles (weight gradient: output
 // channels). With stride 2 there are 81, several of which meet one position of the weights; d is 9x9, or for the input
 // gradient 5x5 and Y 8x8. Relative error (root mean square) in float for 64 to 256 channels 1.4e-6 to 4e-6, some five
-// times the direct sum's, with stride 2 at most 1.5e-6; of the largest, the largest error is three times that.
+// times the direct sum's, with stride 2 at most 1.5e-6; largest error over largest value: up to four times that.
 // Grids and sums depend on the shape only; a tile's output does not depend on the tiles beside it.
 // The matrices: winograd_transform.hpp. Tested in tests/backend/cpu/winograd.cpp.
 #pragma once
