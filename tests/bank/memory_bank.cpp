@@ -1,3 +1,4 @@
+#include <nacre/backend/cpu/similarity.hpp>
 #include <nacre/bank/memory_bank.hpp>
 #include <nacre/bank/negatives.hpp>
 

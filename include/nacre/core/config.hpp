@@ -4,7 +4,8 @@
 //   NACRE_COMPILED          definitions of non-template functions are left out; link `nacre::compiled`,
 //                           whose one source file defines NACRE_IMPLEMENTATION as well.
 //
-// NACRE_HD marks what is compiled for host and device, NACRE_INLINE what `nacre::compiled` can own.
+// NACRE_HD marks what is compiled for host and device, NACRE_INLINE what `nacre::compiled` can own: a function, or by
+// NACRE_INSTANCE(class Sgd<float>) those members of a template that stand outside its class.
 // tests/headers.sh compiles every header in both modes.
 #pragma once
 
@@ -17,16 +18,18 @@
 #define NACRE_HD
 #endif
 
-#if defined(NACRE_COMPILED)
-#define NACRE_INLINE
-#else
-#define NACRE_INLINE inline
-#endif
-
-#if !defined(NACRE_COMPILED) || defined(NACRE_IMPLEMENTATION)
+#if defined(NACRE_IMPLEMENTATION)
 #define NACRE_DEFINITIONS 1
-#else
+#define NACRE_INLINE
+#define NACRE_INSTANCE(...) template __VA_ARGS__;
+#elif defined(NACRE_COMPILED)
 #define NACRE_DEFINITIONS 0
+#define NACRE_INLINE
+#define NACRE_INSTANCE(...) extern template __VA_ARGS__;
+#else
+#define NACRE_DEFINITIONS 1
+#define NACRE_INLINE inline
+#define NACRE_INSTANCE(...)
 #endif
 
 namespace nacre {

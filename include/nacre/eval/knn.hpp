@@ -142,6 +142,9 @@ KnnResult knn(const Tensor<T>& train, const Tensor<i64>& train_labels, const Ten
   return result;
 }
 
+NACRE_INSTANCE(KnnResult knn(const Tensor<float>&, const Tensor<i64>&, const Tensor<float>&, const Tensor<i64>&,
+                             KnnOptions))
+
 }  // namespace nacre::eval
 
 #if NACRE_DEFINITIONS

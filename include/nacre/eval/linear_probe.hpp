@@ -163,6 +163,11 @@ LinearResult linear_probe(const Tensor<T>& train, const Tensor<i64>& train_label
   return result;
 }
 
+NACRE_INSTANCE(LinearResult linear_probe(const Tensor<float>&, const Tensor<i64>&, const Tensor<float>&,
+                                         const Tensor<i64>&, i64, const LinearOptions&))
+NACRE_INSTANCE(LinearResult linear_probe(const Tensor<bf16>&, const Tensor<i64>&, const Tensor<bf16>&,
+                                         const Tensor<i64>&, i64, const LinearOptions&))
+
 }  // namespace nacre::eval
 
 #if NACRE_DEFINITIONS

@@ -70,16 +70,13 @@ PirlTerms<T> pirl(const Var<T>& image, const Var<T>& patches, const Tensor<T>& b
 // What the terms are expected to be while the encoder knows nothing of the bank (random unit rows, dimension d):
 // InfoNCE ~ log(K c), the NCE forms ~ log(K c) + 1, c = E e^{s / temperature} = 0F1(; d/2; 1 / (2 temperature)^2).
 // (A bank that the encoder has filled starts lower. A loss that stays at log(K + 1) tells nothing apart.)
-inline double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim) {
-  double kappa = 1 / o.temperature, c = 1, t = 1;
-  for (int i = 0; i < 200; ++i) {
-    t *= kappa * kappa / 4 / ((i + 1) * (static_cast<double>(dim) / 2 + i));
-    c += t;
-  }
-  double base = std::log(static_cast<double>(negatives) * c);
-  return o.form == NceForm::info_nce ? base : base + 1;
-}
+NACRE_INLINE double expected_initial_loss(const PirlOptions& o, i64 negatives, i64 dim);
+
+NACRE_INSTANCE(PirlTerms<float> pirl(const Var<float>&, const Var<float>&, const Tensor<float>&, const Tensor<i64>&,
+                                     const Tensor<i64>&, const PirlOptions&, double&))
 
 }  // namespace nacre::losses
 
+#if NACRE_DEFINITIONS
 #include <nacre/losses/pirl_impl.hpp>
+#endif

@@ -61,15 +61,8 @@ struct Pirl {
         head_jigsaw(encoder.features(), o.dim, o.pretext == Pretext::rotation ? 1 : 9, key.fold("head_jigsaw")),
         bank(bank_rows, o.dim, key, o.bank_momentum) {}
 
-  Var<T> embed_image(const Var<T>& images) const { return l2_normalize(head_image(encoder(images))); }
-
-  Var<T> embed_patches(Tape& tape, const Tensor<T>& patches) const {
-    const Shape& s = patches.shape();
-    check(s.rank() == 5 && s[1] == head_jigsaw.cells, "pirl", [&] {
-      return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
-    });
-    return l2_normalize(head_jigsaw(encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})))));
-  }
+  Var<T> embed_image(const Var<T>& images) const;
+  Var<T> embed_patches(Tape& tape, const Tensor<T>& patches) const;
 
   Output operator()(Tape& tape, const Tensor<T>& images, const Tensor<T>& patches) const {
     Output out;
@@ -119,6 +112,20 @@ struct Pirl {
   Related<T> newest_;
 };
 
+template <class T, class Encoder>
+Var<T> Pirl<T, Encoder>::embed_image(const Var<T>& images) const {
+  return l2_normalize(head_image(encoder(images)));
+}
+
+template <class T, class Encoder>
+Var<T> Pirl<T, Encoder>::embed_patches(Tape& tape, const Tensor<T>& patches) const {
+  const Shape& s = patches.shape();
+  check(s.rank() == 5 && s[1] == head_jigsaw.cells, "pirl", [&] {
+    return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
+  });
+  return l2_normalize(head_jigsaw(encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})))));
+}
+
 // Fills the bank with the embeddings of the untrained encoder. image(begin, end) -> [end - begin, S, S, C]
 template <class T, class Encoder, class F>
 void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
@@ -128,6 +135,6 @@ void encode_bank(Pirl<T, Encoder>& pirl, F&& image, i64 chunk = 256) {
   });
 }
 
-}  // namespace nacre::methods
+NACRE_INSTANCE(struct Pirl<float>)
 
-#include <nacre/methods/pirl_impl.hpp>
+}  // namespace nacre::methods

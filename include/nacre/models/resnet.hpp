@@ -78,19 +78,7 @@ class ResNet {
   const ResNetOptions& options() const { return options_; }
   i64 features() const { return features_; }  // numbers a picture: 8 width, 32 width for ResNet-50
 
-  Stages<T> stages(const Var<T>& x) const {
-    check(x.shape().rank() == 4 && x.dim(3) == options_.in_channels, "resnet",
-          [&] { return "x is " + x.shape().str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]"; });
-    Stages<T> s;
-    s.stem = bn1_.relu(conv1_(x));
-    bool imagenet = options_.stem == Stem::imagenet;
-    s.layer1 = layers_[0](imagenet ? max_pool2d(s.stem, {.kernel = 3, .stride = 2, .padding = 1}) : s.stem);
-    s.layer2 = layers_[1](s.layer1);
-    s.layer3 = layers_[2](s.layer2);
-    s.layer4 = layers_[3](s.layer3);
-    s.pool = global_avg_pool(s.layer4);
-    return s;
-  }
+  Stages<T> stages(const Var<T>& x) const;
 
   // x [N, H, W, C] -> [N, features()]
   Var<T> operator()(const Var<T>& x) const { return stages(x).pool; }
@@ -129,6 +117,21 @@ class ResNet {
   Stage<T> layers_[4];
 };
 
-}  // namespace nacre::models
+template <class T>
+Stages<T> ResNet<T>::stages(const Var<T>& x) const {
+  check(x.shape().rank() == 4 && x.dim(3) == options_.in_channels, "resnet",
+        [&] { return "x is " + x.shape().str() + "; need [N, H, W, " + std::to_string(options_.in_channels) + "]"; });
+  Stages<T> s;
+  s.stem = bn1_.relu(conv1_(x));
+  bool imagenet = options_.stem == Stem::imagenet;
+  s.layer1 = layers_[0](imagenet ? max_pool2d(s.stem, {.kernel = 3, .stride = 2, .padding = 1}) : s.stem);
+  s.layer2 = layers_[1](s.layer1);
+  s.layer3 = layers_[2](s.layer2);
+  s.layer4 = layers_[3](s.layer3);
+  s.pool = global_avg_pool(s.layer4);
+  return s;
+}
 
-#include <nacre/models/resnet_impl.hpp>
+NACRE_INSTANCE(class ResNet<float>)
+
+}  // namespace nacre::models

@@ -148,18 +148,6 @@ i64 parameter_count(const M& module) {
   return n;
 }
 
-// Bytes of all parameters and states.
-template <class M>
-i64 tensor_bytes(const M& module) {
-  i64 n = 0;
-  auto add = [&](const std::string&, const auto& leaf) {
-    n += leaf.value().size() * static_cast<i64>(sizeof(leaf.value()[0]));
-  };
-  for_each_parameter(module, add);
-  for_each_state(module, add);
-  return n;
-}
-
 // f(Tensor<T>& into, const Tensor<T>& from) for each pair of parameters (then states) of two modules of one shape.
 // Throws nacre::Error, naming the first difference, before f is called.
 template <class M, class F>

@@ -88,6 +88,6 @@ class AdamW {
   State<double> powers_{Tensor<double>::full({2}, 1)};
 };
 
-}  // namespace nacre::optim
+NACRE_INSTANCE(class AdamW<float>)
 
-#include <nacre/optim/adamw_impl.hpp>
+}  // namespace nacre::optim

@@ -63,6 +63,6 @@ class Lars {
   State<T> velocity_;
 };
 
-}  // namespace nacre::optim
+NACRE_INSTANCE(class Lars<float>)
 
-#include <nacre/optim/lars_impl.hpp>
+}  // namespace nacre::optim

@@ -49,6 +49,6 @@ class Sgd {
   State<T> velocity_;
 };
 
-}  // namespace nacre::optim
+NACRE_INSTANCE(class Sgd<float>)
 
-#include <nacre/optim/sgd_impl.hpp>
+}  // namespace nacre::optim
