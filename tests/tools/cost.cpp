@@ -1,9 +1,10 @@
-// cost SECONDS TIMES MB YARDSTICK COMMAND... SOURCE: what a compilation costs in processor time and peak memory.
-//   COMMAND -DNACRE_COMPILED SOURCE  at most SECONDS and MB
-//   COMMAND SOURCE                   at most TIMES as long as COMMAND YARDSTICK, and MB
-// The same sources took 19.5 s and 36 s on machines of one week: hence the yardstick, a source that stays as it is.
-// A busy machine inflates a time, never shrinks it, so above a limit all are run again, twice, and the least time of each
-// counts.
+// cost SECONDS LINKED WHOLE MB YARDSTICK COMMAND... SOURCE: what a compilation costs in processor time and peak memory.
+//   COMMAND YARDSTICK                a source that stays as it is: the pace of this machine
+//   COMMAND -DNACRE_COMPILED SOURCE  at most SECONDS, LINKED times the yardstick, and MB
+//   COMMAND SOURCE                   at most WHOLE times the yardstick, and MB
+// The same sources took 19.5 s and 36 s on machines of one week: hence the yardstick, before and after the others.
+// A busy machine inflates a time, never shrinks it, so above a limit all are run again, twice, and the least time of
+// each counts.
 #include <algorithm>
 #include <cstdio>
 #include <cstdlib>
@@ -37,26 +38,29 @@ Cost run(char** command) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  if (argc < 7) return std::fputs("usage: cost SECONDS TIMES MB YARDSTICK COMMAND... SOURCE\n", stderr), 2;
-  const double seconds = std::atof(argv[1]), times = std::atof(argv[2]), mb = std::atof(argv[3]);
-  std::vector<char*> command(argv + 5, argv + argc + 1);  // ends in a null pointer
-  std::vector<char*> linked = command, yardstick = command;
+  if (argc < 8) return std::fputs("usage: cost SECONDS LINKED WHOLE MB YARDSTICK COMMAND... SOURCE\n", stderr), 2;
+  const double most = std::atof(argv[1]), linked_times = std::atof(argv[2]), whole_times = std::atof(argv[3]);
+  const double mb = std::atof(argv[4]);
+  std::vector<char*> whole_command(argv + 6, argv + argc + 1);  // ends in a null pointer
+  std::vector<char*> linked_command = whole_command, yardstick = whole_command;
   char macro[] = "-DNACRE_COMPILED";
-  linked.insert(linked.begin() + 1, macro);
-  yardstick[yardstick.size() - 2] = argv[4];
-  Cost compiled{1e9, 0}, header_only{1e9, 0}, pace{1e9, 0};
+  linked_command.insert(linked_command.begin() + 1, macro);
+  yardstick[yardstick.size() - 2] = argv[5];
+  Cost linked{1e9, 0}, whole{1e9, 0}, pace{1e9, 0};
   auto keep = [](Cost& of, Cost one) { of = {std::min(of.seconds, one.seconds), std::max(of.mb, one.mb)}; };
   for (int attempt = 0; attempt < 3; ++attempt) {
-    keep(compiled, run(linked.data()));
     keep(pace, run(yardstick.data()));
-    keep(header_only, run(command.data()));
+    keep(linked, run(linked_command.data()));
+    keep(whole, run(whole_command.data()));
     keep(pace, run(yardstick.data()));
-    const double ratio = header_only.seconds / pace.seconds;
-    std::printf("linked to nacre::compiled: %.1f s of %.0f, %.0f MB of %.0f\n", compiled.seconds, seconds,
-                compiled.mb, mb);
-    std::printf("header-only: %.1f s, %.2f times the yardstick's %.2f s, of %.1f times; %.0f MB of %.0f\n",
-                header_only.seconds, ratio, pace.seconds, times, header_only.mb, mb);
-    if (compiled.seconds <= seconds && ratio <= times && std::max(compiled.mb, header_only.mb) <= mb) return 0;
+    const double a = linked.seconds / pace.seconds, b = whole.seconds / pace.seconds;
+    std::printf("yardstick: %.2f s\n", pace.seconds);
+    std::printf("linked to nacre::compiled: %.1f s of %.0f, %.2f times of %.2f, %.0f MB of %.0f\n", linked.seconds,
+                most, a, linked_times, linked.mb, mb);
+    std::printf("header-only: %.1f s, %.2f times of %.2f, %.0f MB of %.0f\n", whole.seconds, b, whole_times, whole.mb,
+                mb);
+    if (linked.seconds <= most && a <= linked_times && b <= whole_times && std::max(linked.mb, whole.mb) <= mb)
+      return 0;
   }
   return 1;
 }

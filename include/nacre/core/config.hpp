@@ -4,8 +4,8 @@
 //   NACRE_COMPILED          definitions of non-template functions are left out; link `nacre::compiled`,
 //                           whose one source file defines NACRE_IMPLEMENTATION as well.
 //
-// NACRE_HD marks what is compiled for host and device, NACRE_INLINE what `nacre::compiled` can own: a function, or by
-// NACRE_INSTANCE(class Sgd<float>) those members of a template that stand outside its class.
+// NACRE_HD marks what is compiled for host and device, NACRE_INLINE a function that `nacre::compiled` can own. It owns
+// NACRE_INSTANCE(class ResNet<float>) too: its users compile only those members that are defined in the class.
 // tests/headers.sh compiles every header in both modes.
 #pragma once
 

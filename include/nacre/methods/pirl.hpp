@@ -72,17 +72,7 @@ struct Pirl {
   }
 
   // One batch to its loss, negatives drawn from the tape's key. Keeps the image rows for after_step.
-  losses::PirlTerms<T> loss(Tape& tape, const Batch& batch) {
-    auto in_t = [](const Tensor<float>& x) { return cast<T>(Var<float>(x)).value(); };
-    Output out = (*this)(tape, in_t(batch.image), in_t(batch.patches));
-    newest_ = {out.image.value(), options.lambda > 0 ? out.patches.value() : Tensor<T>()};
-    NegativesOptions draw{
-        .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
-    Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
-    if (!options.contrast.plain()) return chosen(out, batch.index, negatives);
-    return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
-  }
-
+  losses::PirlTerms<T> loss(Tape& tape, const Batch& batch);
   void after_step(const Batch& batch) { bank.update(batch.index, newest_.a); }
   const Related<T>& newest() const { return newest_; }  // the pictures' rows; the patches' unless lambda is 0
   double expected_loss(i64) const {
@@ -124,6 +114,18 @@ Var<T> Pirl<T, Encoder>::embed_patches(Tape& tape, const Tensor<T>& patches) con
     return "patches are " + s.str() + "; need [B, " + std::to_string(head_jigsaw.cells) + ", P, P, C]";
   });
   return l2_normalize(head_jigsaw(encoder(constant(tape, patches.reshape({s[0] * s[1], s[2], s[3], s[4]})))));
+}
+
+template <class T, class Encoder>
+losses::PirlTerms<T> Pirl<T, Encoder>::loss(Tape& tape, const Batch& batch) {
+  auto in_t = [](const Tensor<float>& x) { return cast<T>(Var<float>(x)).value(); };
+  Output out = (*this)(tape, in_t(batch.image), in_t(batch.patches));
+  newest_ = {out.image.value(), options.lambda > 0 ? out.patches.value() : Tensor<T>()};
+  NegativesOptions draw{
+      .count = options.negatives, .shared = options.shared_negatives, .exclude_self = options.exclude_self};
+  Tensor<i64> negatives = draw_negatives(batch.index, bank.size(), draw, tape.next_key());
+  if (!options.contrast.plain()) return chosen(out, batch.index, negatives);
+  return losses::pirl(out.image, out.patches, bank.rows(), batch.index, negatives, options, z.value()[0]);
 }
 
 // Fills the bank with the embeddings of the untrained encoder. image(begin, end) -> [end - begin, S, S, C]
