@@ -1,8 +1,7 @@
 // bank/queue.hpp: a ring that any batch size may write to.
-#include "../helpers.hpp"
+#include "../nn/check.hpp"
 
 #include <nacre/bank/queue.hpp>
-#include <nacre/nn/module.hpp>
 
 using namespace nacre;
 
@@ -47,11 +46,7 @@ TEST_CASE("a queue begins with random unit rows and is a value that is visited w
   queue.push(Tensor<float>::zeros({3, 16}));
   CHECK(copy.cursor() == 0);
   CHECK(copy.rows()[0] == same.rows()[0]);
-  i64 bytes = 0;
-  nn::for_each_state(queue, [&](const std::string&, const auto& s) {
-    bytes += s.shape().size() * static_cast<i64>(sizeof(s.value()[0]));
-  });
-  CHECK(bytes == 50 * 16 * 4 + 8);
+  CHECK(test::tensor_bytes(queue) == 50 * 16 * 4 + 8);
 }
 
 TEST_CASE("keys of another width are refused") {

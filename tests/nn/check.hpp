@@ -1,4 +1,5 @@
 // check_module: the gradient of a module with respect to its input and each of its parameters.
+// tensor_bytes: of all its parameters and states.
 #pragma once
 
 #include "../helpers.hpp"
@@ -17,6 +18,17 @@ struct Bind final : Tape::Step {
     if (auto g = gradient_of(variable)) g.tensor.copy_from(parameter->grad);
   }
 };
+
+template <class M>
+i64 tensor_bytes(const M& module) {
+  i64 n = 0;
+  auto add = [&](const std::string&, const auto& leaf) {
+    n += leaf.value().size() * static_cast<i64>(sizeof(leaf.value()[0]));
+  };
+  nn::for_each_parameter(module, add);
+  nn::for_each_state(module, add);
+  return n;
+}
 
 // h: small, so that no finite difference crosses the kink of a relu.
 template <class M>

@@ -31,6 +31,7 @@ TEST_CASE("names are joined with dots in the order of visit, parameters and stat
   CHECK(names(Pair()) == std::vector<std::string>{"first.weight", "first.bias", "second.weight", "bn.weight", "bn.bias",
                                                   "bn.running_mean", "bn.running_var", "z"});
   CHECK(nn::parameter_count(Pair()) == 4 * 5 + 5 + 5 * 2 + 5 + 5);
+  CHECK(test::tensor_bytes(Pair()) == (4 * 5 + 5 + 5 * 2 + 5 + 5 + 5 + 5) * 4 + 3 * 8);
 }
 
 TEST_CASE("what is visited is what is allocated") {
