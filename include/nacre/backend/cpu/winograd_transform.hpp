@@ -31,10 +31,11 @@ struct Tiles {
   i64 count() const { return images * down * right; }
 
   // f(i, pixel, later) for tiles first + i, i < n: where their pixels are, [size, size], `outside` for those beyond the
-  // map; and where those of the tile after next would begin, to be fetched meanwhile.
+  // map; and where those of a later tile would begin, to be fetched meanwhile: the fewer channels, the later.
   template <int size, class F>
   [[gnu::always_inline]] void each(i64 first, i64 n, T* outside, const F& f) const {
     i64 image = first / (down * right), above = first / right % down, before = first % right;
+    const i64 ahead = std::clamp<i64>(96 / channels, 2, 4), end_of_row = right - ahead;
     for (i64 i = 0; i < n; ++i) {
       const i64 top = above * step - pad_h, left = before * step - pad_w;
       T *const corner = data + ((image * h + top) * w + left) * channels, *pixel[size * size], *row = corner;
@@ -46,7 +47,7 @@ struct Tiles {
         for (int x = 0; x < size; ++x, at += channels)
           pixel[y * size + x] = here && static_cast<u64>(left + x) < static_cast<u64>(w) ? at : outside;
       }
-      f(i, pixel, corner + 2 * step * channels);
+      f(i, pixel, corner + (ahead * step + (before < end_of_row ? 0 : (w - right) * step)) * channels);
       if (++before < right) continue;
       before = 0;
       if (++above < down) continue;
