@@ -4,8 +4,9 @@
 //   picture -> encoder -> unit row      the row of a picture is to lie near the row of its sound and far from
 //   sound   -> encoder -> unit row      all others' sounds, and the row of a sound likewise
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/08_sound.cpp -ltbb -lpng -ljpeg
-//       -lsndfile -o sound && ./sound [SEED] [EPOCHS] [PICTURES, 0: all]
+//   libraries="-ltbb -lpng -ljpeg -lsndfile"
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/08_sound.cpp $libraries -o sound
+//   ./sound [SEED] [EPOCHS] [PICTURES, 0: all]
 #include <nacre/data/file.hpp>
 #include <nacre/data/image_io.hpp>
 #include <nacre/data/loader.hpp>

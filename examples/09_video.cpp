@@ -4,8 +4,9 @@
 //   into scenes of 40 frames. Then each held-out frame looks for the nearest other one, its neighbours in time left
 //   out: does it come from the same scene? Guessing, raw pixels and the untrained network stand beside the trained one.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/09_video.cpp -ltbb -lz
-//       -lavformat -lavcodec -lswscale -lavutil -o video && ./video [SEED] [EPOCHS] [vince]
+//   libraries="-ltbb -lz -lavformat -lavcodec -lswscale -lavutil"
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/09_video.cpp $libraries -o video
+//   ./video [SEED] [EPOCHS] [vince]
 #include <nacre/data/loader.hpp>
 #include <nacre/methods/video.hpp>
 #include <nacre/optim/schedule.hpp>

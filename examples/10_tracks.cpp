@@ -6,8 +6,9 @@
 //   nearest other one, at least 10 frames away if it is of its own track: is it the same walker? One who was hidden
 //   for a while has two tracks, and finding the other counts as an error. Raw pixels are hard to beat: clothes stay.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/10_tracks.cpp -ltbb -lz
-//       -lavformat -lavcodec -lswscale -lavutil -o tracks && ./tracks [SEED] [EPOCHS]
+//   libraries="-ltbb -lz -lavformat -lavcodec -lswscale -lavutil"
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/10_tracks.cpp $libraries -o tracks
+//   ./tracks [SEED] [EPOCHS]
 #include <nacre/data/loader.hpp>
 #include <nacre/data/tracker.hpp>
 #include <nacre/methods/tracks.hpp>

@@ -2,8 +2,9 @@
 // film's sound and from its own half a second away (AVTS). Films with sound: two of Debian's opencv-doc where FFmpeg's
 // libraries read them, else squares that climb and hum. Trained on the first 70 % of each film, asked on the rest.
 //
-//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/14_in_time.cpp -ltbb -lavformat
-//       -lavcodec -lswscale -lavutil -lz -o in_time && ./in_time [SEED] [EPOCHS]
+//   libraries="-ltbb -lz -lavformat -lavcodec -lswscale -lavutil"
+//   g++ -std=c++20 -O2 -ffp-contract=off -Iinclude -I/usr/include/eigen3 examples/14_in_time.cpp $libraries -o in_time
+//   ./in_time [SEED] [EPOCHS]
 #include <nacre/data/clips.hpp>
 #include <nacre/data/file.hpp>
 #include <nacre/eval/knn.hpp>

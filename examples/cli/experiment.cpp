@@ -26,6 +26,20 @@ std::string exact_number(double x) { return svg::number(x, 15); }
 
 // --- which runs an experiment consists of
 
+// What is compared where nothing else is asked for; pairs add cmc where pictures have colours and the options allow it.
+std::vector<std::string> usual_methods(const std::string& what) {
+  if (what == "layers") return {"jigsaw", "pirl", "npid", "simclr", "supervised"};
+  if (what == "invariance") return {"jigsaw", "pirl"};
+  return {"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"};
+}
+std::vector<double> usual_values(const std::string& what) {
+  if (what == "lambda") return {0, 0.25, 0.5, 0.75, 1};
+  if (what == "negatives") return {64, 512, 4096};
+  return {10, 100, 1000};
+}
+
+bool is_sweep(const std::string& what) { return what == "lambda" || what == "negatives" || what == "permutations"; }
+
 std::vector<Cell> cells_of(const Experiment& o, bool colours) {
   std::vector<Cell> cells;
   auto add = [&](const std::string& name, const std::string& method) -> Pretrain& {
@@ -33,20 +47,17 @@ std::vector<Cell> cells_of(const Experiment& o, bool colours) {
     cells.back().options.method = method;
     return cells.back().options;
   };
-  auto methods = [&](std::vector<std::string> usual) { return o.methods.empty() ? usual : o.methods; };
+  std::vector<std::string> methods = o.methods.empty() ? usual_methods(o.what) : o.methods;
   if (o.what == "layers" || o.what == "invariance") {
-    bool layers = o.what == "layers";
-    for (const auto& m : methods(layers ? std::vector<std::string>{"jigsaw", "pirl", "npid", "simclr", "supervised"}
-                                        : std::vector<std::string>{"jigsaw", "pirl"}))
-      add(m, m);
+    for (const auto& m : methods) add(m, m);
   } else if (o.what == "pairs") {
     Config pirl;
     static_cast<Pretrain&>(pirl) = o.training;
     pirl.method = "pirl";
-    std::vector<std::string> usual{"pirl", "npid", "simclr", "moco", "moco-v2", "moco-v3", "cpc", "jigsaw", "rotnet"};
     const Pretrain& t = o.training;
-    if (colours && t.loss != "nce_paper" && !t.shared_negatives && !t.include_self) usual.push_back("cmc");
-    for (const auto& m : methods(usual)) {
+    if (o.methods.empty() && colours && t.loss != "nce_paper" && !t.shared_negatives && !t.include_self)
+      methods.push_back("cmc");
+    for (const auto& m : methods) {
       Config c = pirl;
       c.method = m;
       Pretrain& run = add(m, m);
@@ -55,12 +66,7 @@ std::vector<Cell> cells_of(const Experiment& o, bool colours) {
       run.given.push_back("epochs");
     }
   } else {
-    std::vector<double> values = o.values;
-    if (values.empty())
-      values = o.what == "lambda"      ? std::vector<double>{0, 0.25, 0.5, 0.75, 1}
-               : o.what == "negatives" ? std::vector<double>{64, 512, 4096}
-                                       : std::vector<double>{10, 100, 1000};
-    for (double v : values) {
+    for (double v : o.values.empty() ? usual_values(o.what) : o.values) {
       std::string name = o.what + "-" + exact_number(v);
       Pretrain& run = add(name, o.what == "permutations" ? "jigsaw" : "pirl");
       if (o.what == "lambda") run.lambda = v;
@@ -176,7 +182,7 @@ void check_out(const Experiment& o) {
 // What would stop the experiment after hours is found before it begins.
 std::vector<Cell> checked_cells(const Experiment& o) {
   check_out(o);
-  bool sweep = o.what == "lambda" || o.what == "negatives" || o.what == "permutations";
+  bool sweep = is_sweep(o.what);
   nc::check(sweep || o.values.empty(), "values",
             [&] { return "--values is for the sweeps lambda, negatives and permutations, not " + o.what; });
   nc::check(!sweep || o.methods.empty(), "methods",
@@ -207,7 +213,12 @@ std::vector<Cell> checked_cells(const Experiment& o) {
                 return cell.name + " is out of range: lambda goes from 0 to 1, negatives from 1, permutations from 2 "
                                    "to 10000";
               });
-    check_method(c, training_images(data, c));
+    nc::data::Images images = training_images(data, c);
+    nc::check(o.what != "negatives" || c.negatives < images.size(), "values", [&] {
+      return cell.name + " needs more pictures than the " + std::to_string(images.size()) + " of " + c.data +
+             "; name smaller --values";
+    });
+    check_method(c, images);
   }
   return cells;
 }
@@ -229,6 +240,16 @@ void check_kept(const Pretrain& asked) {
 }
 
 }  // namespace
+
+std::string usual(const std::string& what) {
+  std::string text;
+  if (is_sweep(what)) {
+    for (double value : usual_values(what)) text += (text.empty() ? "" : ",") + exact_number(value);
+    return text;
+  }
+  for (const std::string& method : usual_methods(what)) text += (text.empty() ? "" : ",") + method;
+  return what == "pairs" ? text + ",cmc (of coloured pictures, each sample with its own negatives)" : text;
+}
 
 void experiment(const Experiment& o) {
   nc::set_threads(o.training.threads);

@@ -187,7 +187,8 @@ void add_training_options(CLI::App* c, cli::Pretrain& pt) {
   c->add_option("--encoder-momentum", pt.encoder_momentum, "of the key encoder")->check(between(0.0, 1.0));
   c->add_option("--groups", pt.groups, "runs a batch is cut into for batch norm")
       ->check(CLI::Range(1, 1 << 20));
-  c->add_option("--chunk", pt.chunk, "views in the encoder at a time, for a --batch beyond memory; 0: all")
+  c->add_option("--chunk", pt.chunk, "views in the encoder at a time, for a --batch beyond memory; 0: all. Batch norm "
+                                     "takes its statistics of them")
       ->check(CLI::Range(0, 1 << 21));
   c->add_flag("--mochi", pt.mochi, "mix harder negatives from the hardest of the queue");
   c->add_option("--hardest", pt.hardest, "only so many of the most similar negatives; 0: all")
@@ -271,16 +272,20 @@ int main(int argc, char** argv) {
   cli::Experiment ex;
   c = app.add_subcommand("experiment", "many runs under one protocol and one table; the same command continues it");
   c->add_option("WHAT", ex.what,
-                "layers: probes at every stage, method by method; invariance: what a shuffle moves; pairs: every "
-                "method at equal compute; lambda, negatives, permutations: sweeps")
+                "layers: probes at every stage, method by method; invariance: what a shuffle moves; pairs: "
+                "methods at equal compute; lambda, negatives, permutations: sweeps")
       ->required()
       ->check(CLI::IsMember({"layers", "invariance", "pairs", "lambda", "negatives", "permutations"}));
   c->add_option("--out", ex.out, "directory of the runs, of table.md and report.html")->required();
-  c->add_option("--methods", ex.methods, "comma-separated; layers, invariance, pairs: instead of the usual ones")
+  c->add_option("--methods", ex.methods,
+                "comma-separated; layers: instead of " + cli::usual("layers") + "; invariance: of " +
+                    cli::usual("invariance") + "; pairs: of " + cli::usual("pairs"))
       ->delimiter(',')
       ->check(CLI::IsMember(cli::method_names()))
       ->default_str("");
-  c->add_option("--values", ex.values, "comma-separated; of a sweep, instead of the usual ones")
+  c->add_option("--values", ex.values,
+                "comma-separated; lambda: instead of " + cli::usual("lambda") + "; negatives: of " +
+                    cli::usual("negatives") + "; permutations: of " + cli::usual("permutations"))
       ->delimiter(',')
       ->default_str("");
   c->add_option("--seeds", ex.seeds, "runs of each, of seeds --seed, --seed + 1, ...")->check(CLI::Range(1, 1000));

@@ -73,6 +73,7 @@ std::string takers(const std::string& option);  // "pirl, npid, cmc": the method
 void pretrain(const Pretrain& options);
 void check_same_options(const Pretrain& asked);  // of a run that exists; Error where they differ
 void probe(const Probe& options);
+std::string usual(const std::string& what);  // that an experiment compares where nothing else is asked: "jigsaw,pirl"
 void experiment(const Experiment& options);
 int interrupted();  // the signal that ended a training, or 0
 void embed(const Embed& options);

@@ -327,12 +327,13 @@ void check_same_options(const Pretrain& asked) { resumed(asked); }
 
 void pretrain(const Pretrain& asked) {
   nc::set_threads(asked.threads);
-  bool resuming = asked.resume && exists(file_in(asked.out, "config.json"));
+  bool known = exists(file_in(asked.out, "config.json")), resuming = asked.resume && known;
   nc::check<nc::DataError>(!asked.resume || resuming || !asked.data.empty(), "resume",
                            [&] { return asked.out + " holds no run to continue; start one with --data"; });
   nc::check(asked.resume || !saved(asked.out), "out",
             [&] { return asked.out + " already holds a run; continue it with --resume, or choose another --out"; });
-  if (exists(file_in(asked.out, "config.json"))) read_config(asked.out);  // a file of that name that is not ours stays
+  if (known) read_config(asked.out);  // a file of that name that is not ours stays
+  else check_free(asked.out);         // and so do others
   Config config;
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);

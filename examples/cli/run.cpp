@@ -31,6 +31,14 @@ bool saved(const std::string& run) {
   return false;
 }
 
+void check_free(const std::string& run) {
+  for (const char* name : {"env.json", "metrics.jsonl", "probe.json", "report.html"})
+    nc::check(!exists(file_in(run, name)), "out", [&] {
+      return file_in(run, name) + " lies there, but no run does (there is no config.json); move it away, or choose "
+                                  "another --out";
+    });
+}
+
 void make_directory(const std::string& path) {
   std::error_code error;
   fs::create_directories(path, error);

@@ -155,7 +155,10 @@ for text in '' '[]' '{}' '{"knn":3}'; do
   expect 3 "scored/probe.json is not what nacre probe writes: .*; probe the run anew" "$NACRE" report scored
 done
 
-# --- a run that exists
+# --- a directory of other things, and a run that exists
+mkdir mine && echo mine >mine/report.html
+expect 2 "mine/report.html lies there, but no run does .*; move it away, or choose another --out" train mine
+same "$(ls -A mine)" report.html "what lay there"
 expect 2 "already holds a run; continue it with --resume" train good --epochs 1
 expect 2 '--lr is 0.06 there, 0.1 here; --seed is 1 there, 2 here' train good --epochs 1 --resume --lr 0.1 --seed 2
 pictures other.npy 200 16 16 3

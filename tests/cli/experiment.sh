@@ -62,7 +62,10 @@ pictures a.npy 200 16 16 1
 # shellcheck disable=SC2086
 {
   expect 3 "has no labels" "$NACRE" experiment layers --data npy:a.npy $tiny --out none
-  expect 2 "not below the 120 pictures" "$NACRE" experiment negatives --data fashion-mnist:idx --values 20,4096 --out none
+  expect 2 "negatives-4096 needs more pictures than the 120 of fashion-mnist:idx; name smaller --values" \
+    "$NACRE" experiment negatives --data fashion-mnist:idx --values 20,4096 --out none
+  "$NACRE" experiment --help | tr -s '\n ' ' ' | grep -q 'invariance: of jigsaw,pirl; .*lambda: instead of 0,0.25,0.5,0.75,1;' ||
+    fail "--help does not name what is compared"
   expect 2 "lambda-2 is out of range: lambda goes from 0 to 1" "$NACRE" experiment lambda $base --values 0,2 --out none
   expect 2 "values is for the sweeps" "$NACRE" experiment layers $base --values 50 --out none
   expect 2 "not the sweep lambda" "$NACRE" experiment lambda $base --methods pirl --out none

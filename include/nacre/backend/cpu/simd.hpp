@@ -8,7 +8,8 @@
 //                  Lambdas that f itself calls ask for it with NACRE_INLINED, or g++ may leave them out.
 //   simd::blocks(f)  the same for loops whose innermost trip count is a constant 16: -O2 vectorises these, and
 //                  compiles them in half the time.
-//   simd::vectors<T>(f)  the same for loops over vectors: f takes a Width, whose V holds `lanes` values of T.
+//   simd::vectors<T>(f)  the same for loops over vectors: f takes a Width: its V holds `lanes` values of T,
+//                  its Memory is the same wherever it lies among other values.
 //   simd::fused(f)   blocks(f) with a * b + c in one FMA; the baseline has none and gives other bits.
 //
 // The widths do the same arithmetic: no other contraction to FMA, no reassociation. Sums must fix their own order.
@@ -111,7 +112,8 @@ void blocks(const F& f) {
 template <class T, int bytes>
 struct Width {
   static constexpr int lanes = bytes / sizeof(T);
-  typedef T V __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
+  typedef T V __attribute__((vector_size(bytes)));
+  typedef T Memory __attribute__((vector_size(bytes), aligned(alignof(T)), may_alias));
 };
 
 template <class T, class F>

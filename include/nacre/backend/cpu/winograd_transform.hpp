@@ -63,18 +63,19 @@ template <class Side, class T>
 void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* out, i64 plane) {
   simd::vectors<T>([&](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
+    using M = typename decltype(width)::Memory;
     constexpr int from = Side::from, to = Side::to;
     x.template each<from>(first, n, zeros, [&](i64 t, auto* p, auto* later) NACRE_INLINED {
       for (i64 c = 0; c < x.channels; c += width.lanes) {
         V e[to * from], scale{}, shift{};
         if (x.relu) {
-          scale = *reinterpret_cast<const V*>(x.relu.scale + c);
-          shift = *reinterpret_cast<const V*>(x.relu.shift + c);
+          scale = *reinterpret_cast<const M*>(x.relu.scale + c);
+          shift = *reinterpret_cast<const M*>(x.relu.shift + c);
         }
         for (int j = 0; j < from; ++j) {
           V d[from], z[to];
 #pragma GCC unroll 9
-          for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const V*>(p[i * from + j] + c);
+          for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const M*>(p[i * from + j] + c);
           if (x.relu)
 #pragma GCC unroll 9
             for (int i = 0; i < from; ++i) {  // AffineRelu, by hand: g++ warns of vectors as arguments
@@ -92,7 +93,7 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
           V z[to];
           Side{}(e + i * from, z);
 #pragma GCC unroll 9
-          for (int j = 0; j < to; ++j) *reinterpret_cast<V*>(o + (i * to + j) * plane) = z[j];
+          for (int j = 0; j < to; ++j) *reinterpret_cast<M*>(o + (i * to + j) * plane) = z[j];
         }
       }
     });
@@ -103,6 +104,7 @@ template <class Side, class T>
 void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, T* sink, Into into) {
   simd::vectors<T>([&](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
+    using M = typename decltype(width)::Memory;
     constexpr int from = Side::from, to = Side::to;
     y.template each<to>(first, n, sink, [&](i64 t, auto* p, auto* later) NACRE_INLINED {
       for (i64 c = 0; c < y.channels; c += width.lanes) {
@@ -113,7 +115,7 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
         for (int j = 0; j < from; ++j) {
           V d[from], z[to];
 #pragma GCC unroll 9
-          for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const V*>(in + (i * from + j) * plane);
+          for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const M*>(in + (i * from + j) * plane);
           Side{}(d, z);
 #pragma GCC unroll 9
           for (int i = 0; i < to; ++i) e[i * from + j] = z[i];
@@ -123,7 +125,7 @@ void from_positions(const T* m, i64 plane, i64 first, i64 n, const Tiles<T>& y, 
           Side{}(e + i * from, z);
 #pragma GCC unroll 9
           for (int j = 0; j < to; ++j) {
-            V* at = reinterpret_cast<V*>(p[i * to + j] + c);
+            M* at = reinterpret_cast<M*>(p[i * to + j] + c);
             *at = into == Into::add ? *at + z[j] : z[j];
           }
         }
@@ -138,6 +140,7 @@ template <class Side, class T>
 void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool turned, T* out, i64 out_plane) {
   simd::vectors<T>([=](auto width) NACRE_INLINED {
     using V = typename decltype(width)::V;
+    using M = typename decltype(width)::Memory;
     for (i64 r = 0; r < rows; ++r)
       for (i64 l = 0; l < cols; l += width.lanes) {
         V e[18];
@@ -145,7 +148,7 @@ void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool 
           V g[3], u[6];
 #pragma GCC unroll 3
           for (int i = 0, f = j; i < 3; ++i, f += 3)
-            g[i] = *reinterpret_cast<const V*>(from + (turned ? 8 - f : f) * tap + r * row + l);
+            g[i] = *reinterpret_cast<const M*>(from + (turned ? 8 - f : f) * tap + r * row + l);
           Side{}(g, u);
 #pragma GCC unroll 6
           for (int i = 0; i < 6; ++i) e[3 * i + j] = u[i];
@@ -155,7 +158,7 @@ void weight_transform(const T* from, i64 tap, i64 row, i64 rows, i64 cols, bool 
           V u[6];
           Side{}(e + 3 * i, u);
 #pragma GCC unroll 6
-          for (int j = 0; j < 6; ++j, to += out_plane) *reinterpret_cast<V*>(to) = u[j];
+          for (int j = 0; j < 6; ++j, to += out_plane) *reinterpret_cast<M*>(to) = u[j];
         }
       }
   });
@@ -166,6 +169,7 @@ void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into 
   parallel_for(o, std::max<i64>(1, 4096 / c), [&](i64 begin, i64 end) {
     simd::vectors<T>([&](auto width) NACRE_INLINED {
       using V = typename decltype(width)::V;
+      using M = typename decltype(width)::Memory;
       for (i64 row = begin; row < end; ++row)
         for (i64 j = 0; j < c; j += width.lanes) {
           V e[18];
@@ -173,8 +177,8 @@ void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into 
             V d[6], g[3];
             for (int y = 0; y < 6; ++y) {
               const T* at = s + ((6 * y + x) * o + row) * c + j;
-              d[y] = *reinterpret_cast<const V*>(at);
-              for (i64 p = 1; p < parts; ++p) d[y] += *reinterpret_cast<const V*>(at + p * weight_positions * o * c);
+              d[y] = *reinterpret_cast<const M*>(at);
+              for (i64 p = 1; p < parts; ++p) d[y] += *reinterpret_cast<const M*>(at + p * weight_positions * o * c);
             }
             Side{}(d, g);
             for (int y = 0; y < 3; ++y) e[6 * y + x] = g[y];
@@ -183,7 +187,7 @@ void weight_gradient_transform(const T* s, i64 parts, i64 o, i64 c, T* gw, Into 
             V g[3];
             Side{}(e + 6 * y, g);
             for (int x = 0; x < 3; ++x) {
-              V* to = reinterpret_cast<V*>(gw + (row * 9 + 3 * y + x) * c + j);
+              M* to = reinterpret_cast<M*>(gw + (row * 9 + 3 * y + x) * c + j);
               *to = into == Into::add ? *to + g[x] : g[x];
             }
           }
