@@ -73,6 +73,7 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
           shift = *reinterpret_cast<const M*>(x.relu.shift + c);
         }
         for (int j = 0; j < from; ++j) {
+          for (i64 k = from - x.step; k < from; ++k) __builtin_prefetch(later + (j * x.w + k) * x.channels + c);
           V d[from], z[to];
 #pragma GCC unroll 9
           for (int i = 0; i < from; ++i) d[i] = *reinterpret_cast<const M*>(p[i * from + j] + c);
@@ -86,8 +87,6 @@ void to_positions(const Tiles<const T>& x, i64 first, i64 n, const T* zeros, T* 
 #pragma GCC unroll 9
           for (int i = 0; i < to; ++i) e[i * from + j] = z[i];
         }
-        for (int i = 0; i < from; ++i)
-          for (i64 j = from - x.step; j < from; ++j) __builtin_prefetch(later + (i * x.w + j) * x.channels + c);
         T* o = out + t * x.channels + c;
         for (int i = 0; i < to; ++i) {
           V z[to];
