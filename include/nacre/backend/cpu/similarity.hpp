@@ -27,14 +27,8 @@ inline constexpr int row_block = 16;
 
 template <class T, int n>
 using Lanes = typename simd::Width<T, n * sizeof(T)>::V;
-template <class T>
-[[gnu::always_inline]] inline auto& lanes(T* p) {
-  return *reinterpret_cast<Lanes<T, 16>*>(p);
-}
-template <class T>
-[[gnu::always_inline]] inline const auto& lanes(const T* p) {
-  return *reinterpret_cast<const Lanes<T, 16>*>(p);
-}
+template <class T, int n>
+using LanesInMemory = typename simd::Width<T, n * sizeof(T)>::Memory;
 
 // row[0 .. 32): addresses of the rows index[begin ..), this block's and the next one's; those past the end repeat the
 // last. Returns how many rows this block has.
@@ -49,20 +43,23 @@ template <class T>
 template <class T>
 [[gnu::always_inline]] inline void sum_lanes(const T (*part)[16], T* out) {
   typedef Lanes<T, 4> Quad;
+  typedef LanesInMemory<T, 4> QuadInMemory;
   Quad q[4];
   for (int r = 0; r < 4; ++r) {
-    const Quad* p = reinterpret_cast<const Quad*>(part[r]);
+    const QuadInMemory* p = reinterpret_cast<const QuadInMemory*>(part[r]);
     q[r] = (p[0] + p[2]) + (p[1] + p[3]);
   }
   Quad a = __builtin_shufflevector(q[0], q[1], 0, 1, 4, 5) + __builtin_shufflevector(q[0], q[1], 2, 3, 6, 7);
   Quad b = __builtin_shufflevector(q[2], q[3], 0, 1, 4, 5) + __builtin_shufflevector(q[2], q[3], 2, 3, 6, 7);
-  *reinterpret_cast<Quad*>(out) = __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
+  *reinterpret_cast<QuadInMemory*>(out) =
+      __builtin_shufflevector(a, b, 0, 2, 4, 6) + __builtin_shufflevector(a, b, 1, 3, 5, 7);
 }
 
 // out[h][r] = z[h] . row[r] for each of the heads and 16 rows
 template <int heads, class T>
 [[gnu::always_inline]] inline void dot_block(const T* const* z, const T* const* row, i64 dim, T (*out)[row_block]) {
   typedef Lanes<T, 16> V;
+  typedef LanesInMemory<T, 16> M;
   const i64 whole = dim & ~i64{15};
   for (int first = 0; first < row_block; first += 4) {
     const T* x[4] = {row[first], row[first + 1], row[first + 2], row[first + 3]};
@@ -74,16 +71,16 @@ template <int heads, class T>
     for (i64 d = 0; d < whole; d += 16)
 #pragma GCC unroll 4
       for (int r = 0; r < 4; ++r) {
-        V v = lanes(x[r] + d);
+        V v = *reinterpret_cast<const M*>(x[r] + d);
         if (r < 2) __builtin_prefetch(row[row_block + first + r] + d);
 #pragma GCC unroll 2
-        for (int h = 0; h < heads; ++h) acc[h][r] += lanes(z[h] + d) * v;
+        for (int h = 0; h < heads; ++h) acc[h][r] += *reinterpret_cast<const M*>(z[h] + d) * v;
       }
     alignas(64) T part[heads][4][16];
 #pragma GCC unroll 2
     for (int h = 0; h < heads; ++h) {
 #pragma GCC unroll 4
-      for (int r = 0; r < 4; ++r) lanes(part[h][r]) = acc[h][r];
+      for (int r = 0; r < 4; ++r) *reinterpret_cast<M*>(part[h][r]) = acc[h][r];
       for (i64 d = whole; d < dim; ++d)
         for (int r = 0; r < 4; ++r) part[h][r][d - whole] += z[h][d] * x[r][d];
       sum_lanes(part[h], out[h] + first);
@@ -95,20 +92,21 @@ template <int heads, class T>
 template <int heads, class T>
 [[gnu::always_inline]] inline void add_block(const T (*w)[row_block], const T* const* row, i64 dim, T* const* sum) {
   typedef Lanes<T, 16> V;
+  typedef LanesInMemory<T, 16> M;
   i64 d = 0;
   for (; d + 16 <= dim; d += 16) {
     V acc[heads];
 #pragma GCC unroll 2
-    for (int h = 0; h < heads; ++h) acc[h] = lanes(sum[h] + d);
+    for (int h = 0; h < heads; ++h) acc[h] = *reinterpret_cast<const M*>(sum[h] + d);
 #pragma GCC unroll 16
     for (int r = 0; r < row_block; ++r) {
-      V x = lanes(row[r] + d);
+      V x = *reinterpret_cast<const M*>(row[r] + d);
       if (r & 2) __builtin_prefetch(row[row_block + r] + d);
 #pragma GCC unroll 2
       for (int h = 0; h < heads; ++h) acc[h] += w[h][r] * x;
     }
 #pragma GCC unroll 2
-    for (int h = 0; h < heads; ++h) lanes(sum[h] + d) = acc[h];
+    for (int h = 0; h < heads; ++h) *reinterpret_cast<M*>(sum[h] + d) = acc[h];
   }
   for (; d < dim; ++d)
     for (int h = 0; h < heads; ++h)
