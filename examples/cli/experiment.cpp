@@ -156,6 +156,10 @@ void measure_invariance(const std::string& run, Result& r) {
     r.both_heads = nc::eval::invariance(learner.picture_head(learner.method, batch.image), own.b);
 }
 
+std::string run_of(const Experiment& o, const Cell& cell, nc::i64 seed) {
+  return file_in(o.out, (cell.name + "-seed" + std::to_string(o.training.seed + seed)).c_str());
+}
+
 // An option that means something to one method is left unsaid to the others; one that means nothing to all is refused.
 void drop_idle(const Experiment& o, std::vector<Cell>& cells) {
   std::map<std::string, std::size_t> idle;  // in how many cells
@@ -216,9 +220,11 @@ std::vector<Cell> checked_cells(const Experiment& o) {
     nc::data::Images images = training_images(data, c);
     nc::check(o.what != "negatives" || c.negatives < images.size(), "values", [&] {
       return cell.name + " needs more pictures than the " + std::to_string(images.size()) + " of " + c.data +
-             "; name smaller --values";
+             (c.limit == images.size() ? " that --limit leaves" : "") + "; name smaller --values";
     });
     check_method(c, images);
+    for (nc::i64 s = 0; s < o.seeds; ++s)
+      if (std::string run = run_of(o, cell, s); !exists(file_in(run, "config.json")) && !saved(run)) check_free(run);
   }
   return cells;
 }
@@ -248,7 +254,8 @@ std::string usual(const std::string& what) {
     return text;
   }
   for (const std::string& method : usual_methods(what)) text += (text.empty() ? "" : ",") + method;
-  return what == "pairs" ? text + ",cmc (of coloured pictures, each sample with its own negatives)" : text;
+  if (what == "pairs") text += ",cmc (coloured pictures, without --shared-negatives, --include-self, --loss nce_paper)";
+  return text;
 }
 
 void experiment(const Experiment& o) {
@@ -260,7 +267,7 @@ void experiment(const Experiment& o) {
     for (std::size_t i = 0; i < cells.size(); ++i) {
       Pretrain run = cells[i].options;
       run.seed += s;
-      run.out = file_in(o.out, (cells[i].name + "-seed" + std::to_string(run.seed)).c_str());
+      run.out = run_of(o, cells[i], s);
       run.resume = saved(run.out);
       for (const char* name : {"method", "seed", "data"}) run.given.push_back(name);
       if (!run.quiet) std::printf("--- %s\n", run.out.c_str());

@@ -156,9 +156,19 @@ for text in '' '[]' '{}' '{"knn":3}'; do
 done
 
 # --- a directory of other things, and a run that exists
-mkdir mine && echo mine >mine/report.html
-expect 2 "mine/report.html lies there, but no run does .*; move it away, or choose another --out" train mine
-same "$(ls -A mine)" report.html "what lay there"
+for name in env.json metrics.jsonl probe.json report.html; do
+  rm -rf mine && mkdir mine && echo mine >"mine/$name"
+  for resume in "" --resume; do
+    expect 2 "mine/$name lies there, but no run does .*; move it away, or choose another --out" train mine $resume
+  done
+  same "$(ls -A mine) $(cat "mine/$name")" "$name mine" "what lay there"
+done
+rm -rf mine && mkdir mine && touch mine/.lock mine/config.json.tmp.1.0  # of a start that was killed
+expect 0 "" train mine --quiet
+rm mine/config.json
+expect 0 "" train mine --quiet --resume
+expect 2 "negatives 300 is not below the 200 pictures of npy:a.npy; lower it" train new --negatives 300 --limit 1000
+expect 2 "negatives 150 is not below the 150 pictures of npy:a.npy that --limit leaves" train new --negatives 150 --limit 150
 expect 2 "already holds a run; continue it with --resume" train good --epochs 1
 expect 2 '--lr is 0.06 there, 0.1 here; --seed is 1 there, 2 here' train good --epochs 1 --resume --lr 0.1 --seed 2
 pictures other.npy 200 16 16 3
