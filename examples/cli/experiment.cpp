@@ -219,12 +219,11 @@ std::vector<Cell> checked_cells(const Experiment& o) {
               });
     nc::data::Images images = training_images(data, c);
     nc::check(o.what != "negatives" || c.negatives < images.size(), "values", [&] {
-      return cell.name + " needs more pictures than the " + std::to_string(images.size()) + " of " + c.data +
-             (c.limit == images.size() ? " that --limit leaves" : "") + "; name smaller --values";
+      return cell.name + " needs more pictures than the " + std::to_string(images.size()) + " of " +
+             source_of(c, images) + "; name smaller --values";
     });
     check_method(c, images);
-    for (nc::i64 s = 0; s < o.seeds; ++s)
-      if (std::string run = run_of(o, cell, s); !exists(file_in(run, "config.json")) && !saved(run)) check_free(run);
+    for (nc::i64 s = 0; s < o.seeds; ++s) check_free(run_of(o, cell, s));
   }
   return cells;
 }

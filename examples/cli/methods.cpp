@@ -350,6 +350,9 @@ void check_views(const Config& c, const nc::data::Images& images) {
   });
 }
 
+std::string source_of(const Config& c, const nc::data::Images& images) {
+  return c.data + (c.limit == images.size() ? " that --limit leaves" : "");
+}
 void check_method(const Config& c, const nc::data::Images& images) {
   auto make = row_of(c).make;
   check_views(c, images);
@@ -369,7 +372,7 @@ void check_method(const Config& c, const nc::data::Images& images) {
                            [&] { return c.method + " learns from labels, and " + c.data + " has none to train on"; });
   nc::check(!has_bank(c) || c.negatives < images.size(), "negatives", [&] {
     return "--negatives " + std::to_string(c.negatives) + " is not below the " + std::to_string(images.size()) +
-           " pictures of " + c.data + (c.limit == images.size() ? " that --limit leaves" : "") + "; lower it";
+           " pictures of " + source_of(c, images) + "; lower it";
   });
 }
 

@@ -42,6 +42,7 @@ std::vector<std::string> idle_options(const Pretrain& options);
 void check_views(const Config& config, const nc::data::Images& images);
 // Error where the method and the pictures do not go together.
 void check_method(const Config& config, const nc::data::Images& images);
+std::string source_of(const Config& config, const nc::data::Images& images);  // "DATA", or what --limit leaves of it
 
 Learner make_learner(const Config& config, const nc::data::Images& images, nc::Key key);
 nc::Loader make_loader(const nc::data::Images& images, const Config& config, nc::LoaderOptions options, nc::Key key);

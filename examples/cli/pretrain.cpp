@@ -332,8 +332,8 @@ void pretrain(const Pretrain& asked) {
                            [&] { return asked.out + " holds no run to continue; start one with --data"; });
   nc::check(asked.resume || !saved(asked.out), "out",
             [&] { return asked.out + " already holds a run; continue it with --resume, or choose another --out"; });
-  if (known) read_config(asked.out);                  // a file of that name that is not ours stays
-  else if (!saved(asked.out)) check_free(asked.out);  // and so do others
+  if (known) read_config(asked.out);  // a file of that name that is not ours stays
+  check_free(asked.out);              // and so do others
   Config config;
   static_cast<Pretrain&>(config) = asked;
   if (resuming) config = resumed(asked);

@@ -32,6 +32,7 @@ bool saved(const std::string& run) {
 }
 
 void check_free(const std::string& run) {
+  if (exists(file_in(run, "config.json")) || saved(run)) return;
   for (const char* name : {"env.json", "metrics.jsonl", "probe.json", "report.html"})
     nc::check(!exists(file_in(run, name)), "out", [&] {
       return file_in(run, name) + " lies there, but no run does (there is no config.json); move it away, or choose "

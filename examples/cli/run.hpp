@@ -58,7 +58,7 @@ bool exists(const std::string& path);
 void check_file(const char* command, const std::string& path, const char* remedy);
 void make_directory(const std::string& path);  // with its parents; WriteError
 bool saved(const std::string& run);  // a checkpoint or an encoder lies there; without, there is nothing to continue
-void check_free(const std::string& run);  // Error where a directory without config.json has files of a run's names
+void check_free(const std::string& run);  // Error where files of a run's names lie in a directory that holds none
 
 void write_config(const std::string& run, const Config& config);
 Config read_config(const std::string& run);  // DataError where RUN holds no run
